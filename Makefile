@@ -1,0 +1,60 @@
+# stasis: `make` builds, `make demo` shows, `make check` proves. V=1 prints commands.
+MAKEFLAGS += --no-builtin-rules
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+BUILD ?= build
+PREFIX ?= /usr/local
+Q := $(if $(V),,@)
+
+MODULES := src/base src/image src/model src/task src/mem src/fd src src/cli src/rpc src/lib src/tools \
+	parasite cgroup nsops mounts netns hooks
+SCHEMAS := $(wildcard src/image/schema/*.proto)
+SCHEMA_C := $(SCHEMAS:src/image/schema/%.proto=$(BUILD)/schema/%.pb-c.c)
+SCHEMA_H := $(SCHEMA_C:.c=.h)
+SRC := $(filter-out %/main.c,$(foreach m,$(MODULES),$(filter-out $(m)/test_%.c,$(wildcard $(m)/*.c)) $(wildcard $(m)/arch/x86/*.c)))
+TESTS := $(foreach m,$(MODULES),$(wildcard $(m)/test_*.c))
+OBJ := $(SRC:%.c=$(BUILD)/%.o) $(SCHEMA_C:.c=.o)
+PKGS := libprotobuf-c libarchive
+
+CPPFLAGS += -D_GNU_SOURCE -I. -Isrc -I$(BUILD) $(shell pkg-config --cflags $(PKGS))
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wno-unused-parameter
+LDLIBS += $(shell pkg-config --libs $(PKGS))
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -MMD -MP
+# The blob runs in other people's processes: no library, no vector registers, no relocations.
+BLOB_CFLAGS := -O2 -ffreestanding -fno-stack-protector -fcf-protection=none -fpie -mgeneral-regs-only \
+	-fno-jump-tables -fno-asynchronous-unwind-tables -fno-sanitize=all
+
+all: $(BUILD)/stasis
+
+$(BUILD)/stasis: $(BUILD)/src/cli/main.o $(BUILD)/libstasis-core.a
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $< -Wl,--as-needed $(BUILD)/libstasis-core.a $(LDLIBS)
+
+$(BUILD)/libstasis-core.a: $(OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/schema/%.pb-c.c $(BUILD)/schema/%.pb-c.h &: src/image/schema/%.proto
+	$(Q)mkdir -p $(@D) && cd src/image/schema && protoc-c --c_out=$(abspath $(BUILD)/schema) $*.proto
+
+$(BUILD)/parasite/blob.o: parasite/blob.c
+	@mkdir -p $(@D)
+	@echo "  BLOB   $<"
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -g $(WARN) $(BLOB_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.c | $(SCHEMA_H)
+	@mkdir -p $(@D)
+	@echo "  CC     $<"
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/schema/%.o: $(BUILD)/schema/%.c | $(SCHEMA_H)
+	$(Q)$(CC) $(CPPFLAGS) -O2 -g -MMD -MP -c -o $@ $<
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all demo check check-all lint bench install clean
+.SECONDARY:
+-include $(OBJ:.o=.d)

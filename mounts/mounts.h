@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mount trees: read, describe, rebuild; content of private filesystems.
+ *
+ * Owns: mountpoints-*.img, tmpfs-dev-*.tar.gz.img. The rebuilt tree may start
+ * as the copy of ours that a new mount namespace gets: what is the same is
+ * kept, the rest is taken away or made.
+ */
+#ifndef STASIS_MOUNTS_H
+#define STASIS_MOUNTS_H
+
+#include "model/build.h"
+#include "model/model.h"
+
+int mounts_preflight(struct model *m, struct err_list *blockers, struct err *e);
+/* The tree of the root task's mount namespace (when it has its own) and tmpfs contents. */
+int mounts_dump(struct model *m, struct err *e);
+/* The mount id of a path descriptor as the image names it, -1 when the tree has no own namespace. */
+int mounts_id_of(struct model *m, struct task *t, int fd);
+
+int mounts_read(struct model *m, struct err *e);
+/* Everything that cannot be rebuilt here, before anything is made. */
+int mounts_check(struct model *m, struct err_list *problems, struct err *e);
+/* Calls for the root stub that turn the copy of our mounts into the dumped tree. */
+int mounts_build(struct maker *mk, struct err *e);
+/* Afterwards, from outside: contents of private filesystems. @root_pid: the root stub as we see it. */
+int mounts_fill(struct model *m, pid_t root_pid, struct err *e);
+
+#endif

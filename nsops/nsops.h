@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Namespace kinds: identify, create, enter; contents of UTS (later IPC, time).
+ *
+ * Owns: ids of namespaces, utsns-*.img, timens, opening things inside a
+ * namespace through a single-threaded helper. The coordinator itself never
+ * calls setns. Does not own: mount trees (mounts), links (netns).
+ */
+#ifndef STASIS_NSOPS_H
+#define STASIS_NSOPS_H
+
+#include "model/build.h"
+#include "model/model.h"
+
+struct ns_kind {
+	enum ns_type type;
+	const char *name;	/* under /proc/PID/ns */
+	uint64_t clone_flag;
+	/* NULL: supported; else why a tree that has its own is refused. */
+	const char *unsupported;
+};
+extern const struct ns_kind ns_kinds[NS_TYPES];
+
+/* Fill t->ns[] and t->ids' namespace fields; kinds that cannot be dumped go to @blockers. */
+int ns_identify(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
+/* Contents of all own namespaces that nsops owns (UTS). */
+int ns_dump(struct model *m, struct err *e);
+
+int ns_read(struct model *m, struct err *e);
+/* CLONE_NEW* flags for the root stub. */
+uint64_t ns_clone_flags(const struct model *m);
+/* Calls for the root stub that fill its own namespaces (sethostname ...). */
+int ns_build(struct maker *mk, struct err *e);
+
+/*
+ * A socket made inside the network namespace of process @pid, by a forked
+ * helper; our descriptor. For reading (sock_diag) and for ioctls on links.
+ */
+int ns_socket(pid_t pid, int domain, int type, int protocol, int *ret_fd, struct err *e);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The journal of undos: what must be put back when we die. Records lie in a
+ * file mapped shared (under /run/stasis, so that `stasis recover` finds them
+ * when everybody died) and are written before the change that they undo.
+ *
+ * A record becomes valid by one release store, so a death between two stores
+ * leaves either no record or a whole one.
+ */
+#ifndef STASIS_JOURNAL_H
+#define STASIS_JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+/* The numbers are stored: append only. */
+enum undo_kind_id {
+	UNDO_NONE = 0,
+	UNDO_CURE = 1,		/* a thread with foreign registers (parasite/) */
+	UNDO_THAW = 2,		/* a cgroup frozen by us (cgroup/) */
+	UNDO_REFREEZE = 3,	/* a caller's frozen cgroup that we thawed (cgroup/) */
+	UNDO_MOVE_BACK = 4,	/* tasks moved to another cgroup (cgroup/) */
+	UNDO_RMDIR = 5,		/* a directory made by us: cgroup, mount point */
+	UNDO_UNLINK = 6,	/* a file name made by us */
+	UNDO_KILL = 7,		/* a process started by us */
+	UNDO_CGROUP_KILL = 8,	/* everything in a cgroup made by us (restore) */
+	UNDO_NETLOCK = 9,	/* network lock that the kernel does not undo */
+	UNDO_KINDS
+};
+
+struct journal_entry {
+	uint32_t kind;		/* 0 while being written */
+	uint32_t len;		/* of data */
+	uint32_t done;		/* 1: no longer needs undoing */
+	uint32_t pad;
+	unsigned char data[];
+};
+
+struct journal;
+
+struct undo_kind {
+	uint32_t id;
+	const char *name;
+	/* Undo all given records of this kind (newest first). Idempotent: it may run twice. */
+	int (*undo)(struct journal *j, struct journal_entry *const *entries, size_t n,
+		    struct err *e);
+};
+
+/*
+ * @dir: where the file goes (default /run/stasis when NULL; made if missing).
+ * @what: "dump" or "restore"; @pid: the subject, for the file's name and for people.
+ */
+int journal_create(struct journal **ret, const char *dir, const char *what, pid_t pid,
+		   struct err *e);
+/* For recover: map an existing one. -ENODATA when it is not one of ours. */
+int journal_load(struct journal **ret, const char *path, struct err *e);
+/* Unmaps; removes the file when nothing is left to undo. */
+void journal_close(struct journal *j);
+const char *journal_path(const struct journal *j);
+
+/* Add a record; the pointer stays valid and the data may be changed in place. */
+int journal_add(struct journal *j, uint32_t kind, const void *data, size_t len,
+		struct journal_entry **ret, struct err *e);
+/* Room for @n records of @len bytes in one go (threads). */
+int journal_reserve(struct journal *j, size_t bytes, struct err *e);
+static inline void journal_done(struct journal_entry *je)
+{
+	if (je)
+		__atomic_store_n(&je->done, 1, __ATOMIC_RELEASE);
+}
+/* Visit undone records of one kind, oldest first. */
+size_t journal_entries(struct journal *j, uint32_t kind, struct journal_entry ***ret);
+
+/* Undo everything that is not done, newest kind-run first, by the given table (NULL-ended). */
+int journal_undo(struct journal *j, const struct undo_kind *const *kinds, struct err *e);
+/* Whether a process that wrote it (or its watchdog) still lives. */
+int journal_owner_alive(const struct journal *j);
+void journal_set_owners(struct journal *j, pid_t worker, pid_t watcher);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Two processes, each ready for the other's death.
+ *
+ * A checkpoint is made by a worker that the started process forks: the worker
+ * (own session) holds the tasks; the parent only waits. If the parent is
+ * killed, the worker sees it and goes back in order, like on any error. If the
+ * worker is killed, the parent undoes the journal. On restore the started
+ * process must itself do the work (restored tasks are its children or its
+ * siblings), and forks a guard that does nothing but watch.
+ */
+#ifndef STASIS_WATCHDOG_H
+#define STASIS_WATCHDOG_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/journal.h"
+
+/* Run @work in a forked worker and wait for it. The worker's error object arrives in @e. */
+int watchdog_run(struct journal *j, const struct undo_kind *const *kinds,
+		 int (*work)(void *arg, struct err *e), void *arg, struct err *e);
+
+/* Fork a guard that undoes the journal when we die. Returns a handle >= 0 for watchdog_release(). */
+int watchdog_guard(struct journal *j, const struct undo_kind *const *kinds, struct err *e);
+/* All is well (or undone in order): the guard ends. */
+void watchdog_release(int handle);
+
+/*
+ * Whether to give up: the other process died, or the user sent SIGINT, SIGTERM
+ * or SIGHUP. Asked between steps and inside long loops; cheap.
+ */
+bool cancelled(void);
+/* As an error: -ECANCELED with class ERR_CANCELLED, or 0. */
+int cancel_check(struct err *e);
+/* Past the point of no return: from here on cancelled() stays false. */
+void cancel_ignore(void);
+
+#endif

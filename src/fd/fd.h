@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Open files: descriptors of tasks, the descriptions behind them, their kinds.
+ *
+ * Owns: finding out which descriptors share a description, the table of file
+ * kinds (file_kind.h), files.img, fdinfo-*.img and the images of single kinds
+ * (pipes-data, fifo-data, sk-queues, ghost-file, remap-fpath ...). Does not
+ * own: mappings (mem), mount trees (mounts), credentials of tasks (task).
+ *
+ * Dump reads stopped tasks from outside (pidfd_getfd, fdinfo, kcmp); nothing
+ * of a description may change: positions, queues and flags stay untouched.
+ */
+#ifndef STASIS_FD_H
+#define STASIS_FD_H
+
+#include "model/build.h"
+#include "model/model.h"
+
+/* While the task runs: add every descriptor that could not be dumped to @blockers. Touches nothing. */
+int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
+
+/* All descriptors of the stopped task @t; fills t->fds, registers new descriptions in m->files. */
+int fd_dump_task(struct model *m, struct task *t, struct err *e);
+/*
+ * The regular file (or directory) behind @fd, an O_PATH or other descriptor of
+ * ours on it, whose name inside @t's root is @name as /proc links print it:
+ * cwd, root, exe, mappings. One file_obj per file; @fd is not taken over.
+ */
+int fd_dump_file(struct model *m, struct task *t, int fd, const char *name, unsigned flags,
+		 struct file_obj **ret, struct err *e);
+/* After all tasks: kinds that look at each other (epoll, pipes), contents; write the images. */
+int fd_dump_finish(struct model *m, struct err *e);
+
+/* Restore: read and validate files.img and every task's fdinfo; link fds, cwd, root, exe. */
+int fd_read(struct model *m, struct err *e);
+/*
+ * Make all descriptions. @root_fd: the restored tree's root. Appends to the
+ * maker what has to be made inside; call fd_open_made() after it ran.
+ */
+int fd_open(struct model *m, struct maker *mk, int root_fd, struct err *e);
+int fd_open_made(struct model *m, int root_fd, struct err *e);
+/* A file_obj of kind REG as a descriptor for mapping or exe (our own, opened once per access mode, cached). */
+int fd_file_for_map(struct model *m, struct file_obj *f, int root_fd, bool writable, int *ret_fd,
+		    struct err *e);
+/* Ask for the task's descriptors (they become slots 0..n_fds-1)... */
+int fd_build_slots(struct build *b, struct err *e);
+/* ...and, as the last thing, put them at their numbers and close all other slots. */
+int fd_build_place(struct build *b, struct err *e);
+/* Once all tasks hold their own: owners (F_SETOWN), then our copies are closed. */
+int fd_finish(struct model *m, struct err *e);
+
+/* Names of all kinds with what is supported, for the manual and `check`; NULL-ended. */
+struct file_kind;
+extern const struct file_kind *const file_kinds[];
+
+#endif

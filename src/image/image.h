@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Image files in CRIU's 1.1 format: framed protobuf messages, page stores, raw
+ * files, and our own manifest that is written last.
+ *
+ * Owns: names, magics, framing, bounds checks, checksums. Does not own: what
+ * the messages mean. Nothing read from an image is trusted here or later as a
+ * size, an index, a descriptor or a path.
+ */
+#ifndef STASIS_IMAGE_H
+#define STASIS_IMAGE_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct pool;
+struct image_dir;
+struct image_out;
+struct image_in;
+
+/* Every image by its short name; the table with file name patterns and magics is in image_table.c. */
+enum image_id {
+	IMG_INVENTORY, IMG_FDINFO, IMG_PAGEMAP, IMG_SHMEM_PAGEMAP, IMG_REG_FILES, IMG_EXT_FILES,
+	IMG_NS_FILES, IMG_EVENTFD_FILE, IMG_EVENTPOLL_FILE, IMG_EVENTPOLL_TFD, IMG_SIGNALFD,
+	IMG_INOTIFY_FILE, IMG_INOTIFY_WD, IMG_FANOTIFY_FILE, IMG_FANOTIFY_MARK, IMG_CORE, IMG_IDS,
+	IMG_MM, IMG_VMAS, IMG_PIPES, IMG_PIPES_DATA, IMG_FIFO, IMG_FIFO_DATA, IMG_PSTREE,
+	IMG_SIGACT, IMG_UNIXSK, IMG_INETSK, IMG_PACKETSK, IMG_NETLINK_SK, IMG_SK_QUEUES,
+	IMG_ITIMERS, IMG_POSIX_TIMERS, IMG_CREDS, IMG_UTSNS, IMG_IPC_VAR, IMG_IPCNS_SHM,
+	IMG_IPCNS_MSG, IMG_IPCNS_SEM, IMG_FS, IMG_REMAP_FPATH, IMG_GHOST_FILE, IMG_MEMFD_INODE,
+	IMG_TCP_STREAM, IMG_MNTS, IMG_NETDEV, IMG_NETNS, IMG_IFADDR, IMG_ROUTE, IMG_ROUTE6,
+	IMG_RULE, IMG_IPTABLES, IMG_IP6TABLES, IMG_NFTABLES, IMG_TMPFS_IMG, IMG_TMPFS_DEV,
+	IMG_AUTOFS, IMG_BINFMT_MISC_OLD, IMG_BINFMT_MISC, IMG_TTY_FILES, IMG_TTY_INFO,
+	IMG_TTY_DATA, IMG_FILE_LOCKS, IMG_RLIMIT, IMG_PAGES, IMG_PAGES_OLD, IMG_SHM_PAGES_OLD,
+	IMG_SIGNAL, IMG_PSIGNAL, IMG_TUNFILE, IMG_CGROUP, IMG_TIMERFD, IMG_CPUINFO, IMG_SECCOMP,
+	IMG_USERNS, IMG_NETNF_CT, IMG_NETNF_EXP, IMG_FILES, IMG_TIMENS, IMG_PIDNS,
+	IMG_BPFMAP_FILE, IMG_BPFMAP_DATA, IMG_APPARMOR, IMG_PIDFD, IMG_STATS, IMG_IRMAP_CACHE,
+	IMG_MANIFEST, IMG_ID_COUNT
+};
+
+/*
+ * A directory to write a new checkpoint into: must exist, be writable and hold
+ * no image of another checkpoint (-EEXIST). With a failure later on,
+ * image_dir_discard() removes every file that was created.
+ */
+int image_dir_create(struct image_dir **ret, const char *path, struct pool *pool, struct err *e);
+/*
+ * A directory to read. The manifest, when there is one, is verified here: a
+ * missing, truncated or altered file is named with the offset where that is
+ * known. *foreign tells that there is none (another tool's images).
+ * A directory of ours without a manifest is an unfinished checkpoint: refused.
+ */
+int image_dir_open(struct image_dir **ret, const char *path, struct pool *pool, bool *foreign,
+		   struct err *e);
+void image_dir_free(struct image_dir *d);
+int image_dir_fd(const struct image_dir *d);
+const char *image_dir_path(const struct image_dir *d);
+void image_dir_discard(struct image_dir *d);
+
+/* Writing. @id's pattern takes at most one number, @num (ignored where it takes none). */
+int image_create(struct image_dir *d, enum image_id id, unsigned long num, struct image_out **ret,
+		 struct err *e);
+int image_put(struct image_out *o, const ProtobufCMessage *msg, struct err *e);
+int image_put_raw(struct image_out *o, const void *data, size_t n, struct err *e);
+/* For writers that bypass the buffer (pages, tar): the descriptor, after a flush. */
+int image_out_fd(struct image_out *o, struct err *e);
+/* Flush, account for the manifest, close. NULL is fine. */
+int image_out_close(struct image_out *o, struct err *e);
+/* One message, one file. */
+int image_put_one(struct image_dir *d, enum image_id id, unsigned long num,
+		  const ProtobufCMessage *msg, struct err *e);
+
+/* Reading. A missing image is -ENOENT with a filled error; image_exists() asks quietly. */
+bool image_exists(struct image_dir *d, enum image_id id, unsigned long num);
+int image_open(struct image_dir *d, enum image_id id, unsigned long num, struct image_in **ret,
+	       struct err *e);
+/* 1: a message in the pool, 0: end of file, negative: error naming file and offset. */
+int image_get(struct image_in *in, const ProtobufCMessageDescriptor *desc, void *ret_msg,
+	      struct err *e);
+/* Exactly @n bytes of the extra blob that follows a message. */
+int image_get_raw(struct image_in *in, void *buf, size_t n, struct err *e);
+/* Bytes left in the file: a size from a message must not exceed it. */
+uint64_t image_left(const struct image_in *in);
+int image_in_fd(const struct image_in *in);
+void image_in_close(struct image_in *in);
+/* The only message of a file. */
+int image_get_one(struct image_dir *d, enum image_id id, unsigned long num,
+		  const ProtobufCMessageDescriptor *desc, void *ret_msg, struct err *e);
+/* Error about the entry read last: "core-1.img, entry at byte 12: WHY". Returns -EINVAL. */
+int image_bad(const struct image_in *in, struct err *e, const char *why, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * All images written: sync the directory's filesystem once (@sync), then write
+ * the manifest. After this the checkpoint is whole.
+ */
+int image_dir_commit(struct image_dir *d, bool sync, struct err *e);
+
+/*
+ * Page store: pagemap-*.img beside pages-N.img. The writer collects runs; the
+ * caller writes the bytes to the returned descriptor in the order of the runs,
+ * at image_pages_tell().
+ */
+struct image_pages;
+int image_pages_create(struct image_dir *d, enum image_id pagemap_id, unsigned long num,
+		       struct image_pages **ret, struct err *e);
+int image_pages_fd(struct image_pages *p);
+uint64_t image_pages_tell(const struct image_pages *p);
+/* Note a run of @n pages at @vaddr whose bytes follow at tell(); moves tell(). */
+int image_pages_run(struct image_pages *p, uint64_t vaddr, uint64_t n, struct err *e);
+int image_pages_close(struct image_pages *p, struct err *e);
+
+/* Reading: runs in address order, validated (no overlap, no overflow, bytes present in the file). */
+struct page_run {
+	uint64_t vaddr;
+	uint64_t pages;
+	uint64_t offset;	/* in the pages file */
+	bool in_parent;
+};
+struct page_runs {
+	struct page_run *v;	/* in the pool */
+	size_t n;
+	int fd;			/* of the pages file, owned by the image_dir */
+};
+int image_pages_read(struct image_dir *d, enum image_id pagemap_id, unsigned long num,
+		     struct page_runs *ret, struct err *e);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a checkpoint is made of: tasks, threads, file objects, namespaces. The
+ * content of each thing is its image message; this header adds how the things
+ * hang together while we work. Shared by all modules; knows none of them.
+ *
+ * Everything is allocated in the model's pool. Pids: "pid" is inside the
+ * dumped pid namespace (what the images hold), "host" is as we see it.
+ */
+#ifndef STASIS_MODEL_H
+#define STASIS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "image/schemas.h"
+
+struct image_dir;
+struct remote_task;
+struct remote_thread;
+struct options;
+
+enum ns_type { NS_USER, NS_PID, NS_MNT, NS_NET, NS_IPC, NS_UTS, NS_CGROUP, NS_TIME, NS_TYPES };
+
+struct ns {
+	enum ns_type type;
+	uint64_t ino;		/* dump: of nsfs */
+	uint32_t id;		/* in the images */
+	bool ours;		/* dump: we are in it too, so it is not part of the tree */
+	struct task *holder;	/* a live task in it */
+};
+
+enum task_state { TASK_ALIVE, TASK_ZOMBIE, TASK_STOPPED };
+
+struct thread {
+	struct task *task;
+	pid_t tid, host;
+	CoreEntry *core;
+	struct remote_thread *rt;	/* dump */
+};
+
+/* One descriptor of a task. */
+struct task_fd {
+	int fd;
+	bool cloexec;
+	struct file_obj *file;
+};
+
+/* One mapping. entry has the image's view; the rest is for working. */
+struct vma {
+	VmaEntry *e;
+	struct file_obj *file;	/* of file mappings */
+	struct shmem_obj *shmem;	/* of shared anonymous memory */
+	uint64_t dev, ino;	/* dump */
+	bool has_pages;
+};
+
+struct task {
+	struct task *parent;	/* NULL: root */
+	struct task **children;	/* in birth order */
+	size_t n_children;
+	enum task_state state;
+	pid_t pid, ppid, pgid, sid;
+	pid_t host;
+	PstreeEntry *pstree;
+	TaskKobjIdsEntry *ids;
+	struct thread *threads;	/* [0] is the leader; one without rt when zombie */
+	size_t n_threads;
+	struct ns *ns[NS_TYPES];
+	/* memory */
+	MmEntry *mm;
+	struct vma *vmas;
+	size_t n_vmas;
+	struct file_obj *exe;
+	/* files */
+	FsEntry *fs;
+	struct file_obj *cwd, *root;
+	struct task_fd *fds;	/* ascending by fd */
+	size_t n_fds;
+	struct task *files_owner;	/* restore: another task whose table is shared (CLONE_FILES), or self */
+	struct remote_task *rt;	/* dump */
+	void *stub;		/* restore: the engine's */
+};
+
+/*
+ * An open file description, shared by any number of descriptors and mappings.
+ * "kind" is fd/'s table entry for it.
+ */
+struct file_obj {
+	uint32_t id;
+	const struct file_kind *kind;
+	FileEntry *entry;
+	struct stat st;		/* dump */
+	int fd;			/* a descriptor of ours on it; -EBADF when not open */
+	struct task *owner;	/* dump: where it was seen first; restore: who may have to make it */
+	int owner_fd;
+	void *priv;		/* the kind's own */
+};
+
+/* Shared anonymous memory (also of memfd and SysV), one per inode. */
+struct shmem_obj {
+	uint64_t shmid;		/* in the images: the inode's number at the time of the dump */
+	uint64_t dev, ino;
+	uint64_t size;		/* bytes */
+	int fd;			/* ours: dump map_files, restore the new object */
+};
+
+struct model {
+	struct pool *pool;
+	const struct options *opt;
+	struct image_dir *dir;
+	bool foreign;		/* restore: images of another tool */
+	InventoryEntry *inventory;
+	struct task *root;
+	struct task **tasks;	/* all, parents before children */
+	size_t n_tasks;
+	size_t n_threads;	/* live ones, all tasks */
+	struct ns **nses;
+	size_t n_nses;
+	struct file_obj **files;
+	size_t n_files;
+	struct file_obj **file_index;	/* restore: by id, sorted */
+	struct shmem_obj **shmems;
+	size_t n_shmems;
+	uint32_t next_file_id;
+	uint32_t next_ns_id;
+	uint32_t next_obj_id;	/* kcmp ids: vm, files, fs, sighand */
+	StatsEntry *stats;
+	void *fd_state;		/* private to src/fd while dumping or restoring */
+	void *mem_state;	/* private to src/mem */
+	void *mnt_state;	/* private to mounts */
+};
+
+struct model *model_new(const struct options *opt);
+void model_free(struct model *m);
+
+/* A new task/thread/file/namespace/shmem, linked in. */
+struct task *model_task_new(struct model *m, struct task *parent);
+struct file_obj *model_file_new(struct model *m);
+struct file_obj *model_file_by_id(struct model *m, uint32_t id);
+struct ns *model_ns_get(struct model *m, enum ns_type type, uint64_t ino);
+struct shmem_obj *model_shmem_get(struct model *m, uint64_t dev, uint64_t ino);
+struct task *model_task_by_pid(struct model *m, pid_t pid);
+
+/* True when the tree's root has its own namespace of that type (dump: not ours; restore: not root_ids'). */
+bool model_has_own_ns(const struct model *m, enum ns_type type);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Processes and threads: the tree with its pids, sessions and groups;
+ * registers, signals, timers, credentials, limits, scheduling, rseq.
+ *
+ * Owns: pstree.img, core-*.img, ids-*.img, fs-*.img (umask; the paths are
+ * fd/'s). Does not own: memory, files, namespaces' content.
+ */
+#ifndef STASIS_TASK_H
+#define STASIS_TASK_H
+
+#include "model/build.h"
+#include "model/model.h"
+
+struct remote;
+
+/* Read the tree below m->opt->tree from /proc into the model; zombies too. Repeatable: fills a fresh list. */
+int task_tree_read(struct model *m, struct err *e);
+int task_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
+
+/* Append the calls that only the task itself can make; results are taken by task_dump(). */
+int task_dump_calls(struct model *m, struct task *t, struct err *e);
+/* Fill core entries from registers, results and /proc. */
+int task_dump(struct model *m, struct task *t, struct err *e);
+int task_dump_finish(struct model *m, struct err *e);
+
+int task_read(struct model *m, struct err *e);
+int task_conflicts(struct model *m, struct err_list *problems, struct err *e);
+
+#endif
