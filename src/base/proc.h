@@ -60,4 +60,7 @@ int proc_ns_ino(pid_t pid, const char *name, uint64_t *ret, struct err *e);
 /* /proc/PID/<name> as a link, NUL-terminated. */
 int proc_readlink(pid_t pid, const char *name, char *buf, size_t size, struct err *e);
 
+/* kcmp(2), quietly: 0 same object, 1 or 2 an order between different ones, 3 different, -errno. */
+int proc_kcmp(pid_t pid1, pid_t pid2, int type, unsigned long idx1, unsigned long idx2);
+
 #endif
