@@ -57,6 +57,49 @@ struct procmap_query {
 #define PROCMAP_QUERY_FILE_BACKED_VMA 0x20
 #endif
 
+/* linux/mount.h (6.8; mnt_ns_id 6.11): mounts read in binary, from any namespace */
+#ifndef STATMOUNT_SB_BASIC
+struct mnt_id_req {
+	__u32 size, spare;
+	__u64 mnt_id, param, mnt_ns_id;
+};
+struct statmount {
+	__u32 size, mnt_opts;	/* strings are offsets into str[] */
+	__u64 mask;
+	__u32 sb_dev_major, sb_dev_minor;
+	__u64 sb_magic;
+	__u32 sb_flags, fs_type;
+	__u64 mnt_id, mnt_parent_id;
+	__u32 mnt_id_old, mnt_parent_id_old;
+	__u64 mnt_attr, mnt_propagation, mnt_peer_group, mnt_master, propagate_from;
+	__u32 mnt_root, mnt_point;
+	__u64 mnt_ns_id;
+	__u32 fs_subtype, sb_source;
+	__u32 opt_num, opt_array, opt_sec_num, opt_sec_array;
+	__u64 supported_mask;
+	__u32 mnt_uidmap_num, mnt_uidmap, mnt_gidmap_num, mnt_gidmap;
+	__u64 spare2[44];
+	char str[];
+};
+#define STATMOUNT_SB_BASIC 0x1u
+#define STATMOUNT_MNT_BASIC 0x2u
+#define STATMOUNT_MNT_ROOT 0x8u
+#define STATMOUNT_MNT_POINT 0x10u
+#define STATMOUNT_FS_TYPE 0x20u
+#define STATMOUNT_MNT_OPTS 0x80u	/* 6.11 */
+#define STATMOUNT_FS_SUBTYPE 0x100u	/* 6.13 */
+#define STATMOUNT_SB_SOURCE 0x200u	/* 6.13 */
+#define LSMT_ROOT (~0ULL)
+#endif
+#ifndef MNT_ID_REQ_SIZE_VER1
+#define MNT_ID_REQ_SIZE_VER1 32
+#endif
+
+/* linux/nsfs.h (6.11) */
+#ifndef NS_GET_MNTNS_ID
+#define NS_GET_MNTNS_ID _IOR(0xb7, 0x5, __u64)
+#endif
+
 /* linux/ptrace.h */
 #ifndef PTRACE_GET_RSEQ_CONFIGURATION
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
