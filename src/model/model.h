@@ -42,6 +42,7 @@ struct thread {
 	pid_t tid, host;
 	CoreEntry *core;
 	struct remote_thread *rt;	/* dump */
+	void *priv;		/* of src/task while dumping */
 };
 
 /* One descriptor of a task. */
@@ -67,6 +68,10 @@ struct task {
 	enum task_state state;
 	pid_t pid, ppid, pgid, sid;
 	pid_t host;
+	int depth;		/* dump: how many pid namespaces it lives in, as we count */
+	int exit_code;		/* zombies: as wait(2) gives it */
+	char comm[16];
+	unsigned umask;
 	PstreeEntry *pstree;
 	TaskKobjIdsEntry *ids;
 	struct thread *threads;	/* [0] is the leader; one without rt when zombie */
@@ -82,9 +87,8 @@ struct task {
 	struct file_obj *cwd, *root;
 	struct task_fd *fds;	/* ascending by fd */
 	size_t n_fds;
-	struct task *files_owner;	/* restore: another task whose table is shared (CLONE_FILES), or self */
 	struct remote_task *rt;	/* dump */
-	void *stub;		/* restore: the engine's */
+	struct stub *stub;	/* restore */
 };
 
 /*
@@ -120,6 +124,7 @@ struct model {
 	struct task **tasks;	/* all, parents before children */
 	size_t n_tasks;
 	size_t n_threads;	/* live ones, all tasks */
+	int pid_level;		/* dump: depth of the pid namespace that the images' pids belong to */
 	struct ns **nses;
 	size_t n_nses;
 	struct file_obj **files;
@@ -131,6 +136,7 @@ struct model {
 	uint32_t next_ns_id;
 	uint32_t next_obj_id;	/* kcmp ids: vm, files, fs, sighand */
 	StatsEntry *stats;
+	SeccompEntry *seccomp;
 	void *fd_state;		/* private to src/fd while dumping or restoring */
 	void *mem_state;	/* private to src/mem */
 	void *mnt_state;	/* private to mounts */

@@ -16,10 +16,18 @@ struct remote;
 
 /* Read the tree below m->opt->tree from /proc into the model; zombies too. Repeatable: fills a fresh list. */
 int task_tree_read(struct model *m, struct err *e);
+/* Our view's pids of all live processes, malloc'ed. */
+int task_tree_pids(const struct model *m, pid_t **ret, size_t *ret_n);
 int task_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
-/* Append the calls that only the task itself can make; results are taken by task_dump(). */
+/* Append the calls that only the task itself can make... */
 int task_dump_calls(struct model *m, struct task *t, struct err *e);
+/* ...and keep the answers, before the parasite leaves. */
+int task_dump_results(struct model *m, struct task *t, struct err *e);
+/* Of those: what belongs into the memory image. */
+void task_inside(const struct task *t, uint64_t *ret_brk, int *ret_dumpable, bool *ret_thp_disabled);
+/* Ids of what processes share (kcmp); refuses sharing that cannot be rebuilt. */
+int task_ids_dump(struct model *m, struct err *e);
 /* Fill core entries from registers, results and /proc. */
 int task_dump(struct model *m, struct task *t, struct err *e);
 int task_dump_finish(struct model *m, struct err *e);

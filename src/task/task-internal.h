@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of src/task share. */
+#ifndef STASIS_TASK_INTERNAL_H
+#define STASIS_TASK_INTERNAL_H
+
+#include "base/cleanup.h"
+#include "model/model.h"
+#include "task/task.h"
+
+struct remote_thread;
+struct user_regs_struct;
+
+/* task_core_entry.task_state as the image format counts. */
+enum { CORE_ALIVE = 1, CORE_DEAD = 2, CORE_STOPPED = 3 };
+
+/* personality(2) bits and the process flag that say "never ran exec". */
+#define N_SIGNALS 64
+
+/* Kernel's struct sigaction for rt_sigaction(2) with an 8-byte mask. */
+struct kernel_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+
+struct kernel_stack {
+	uint64_t sp;
+	uint32_t flags, pad;
+	uint64_t size;
+};
+
+/* Answers of one thread, and for a leader those of the whole process. */
+struct inside {
+	size_t sas_call, tid_call, pdeath_call, secbits_call, slack_call;
+	struct kernel_stack *sas;
+	uint64_t *tid_address;
+	int *pdeath;
+	/* leader only */
+	struct kernel_sigaction *sigactions;	/* [N_SIGNALS + 1] */
+	struct itimerval *itimers;		/* [3] */
+	int *subreaper;
+	size_t dumpable_call, thp_call, brk_call;
+	/* taken over after the run */
+	uint64_t brk;
+	int dumpable;
+	bool thp_disabled;
+	int restart_nr;		/* for a thread seen in restart_syscall(2): the call behind it, or -1 */
+};
+
+/* arch/x86/regs.c */
+ThreadInfoX86 *arch_regs_dump(struct pool *p, const struct remote_thread *rt,
+			      const struct user_regs_struct *portable);
+void arch_regs_restore(const ThreadInfoX86 *ti, struct user_regs_struct *r);
+/* @xstate holds the regset of a living thread: its layout and enabled features are kept. */
+int arch_xstate_restore(const ThreadInfoX86 *ti, void *xstate, size_t len, struct err *e);
+
+/* arch/x86/restart.c: interrupted system calls. */
+int arch_restart_nr_now(pid_t pid, pid_t tid);
+void arch_restart_dump(struct pool *p, const struct remote_thread *rt, int restart_nr,
+		       struct user_regs_struct *portable, ThreadCoreEntry *tc);
+
+/* signals.c */
+int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint64_t private,
+		      struct err *e);
+/* creds.c */
+int task_creds_dump(struct model *m, struct thread *th, int secbits, uint64_t *ret_shdpnd,
+		    uint64_t *ret_sigpnd, int *ret_seccomp, struct err *e);
+int task_limits_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct err *e);
+/* seccomp.c */
+int task_seccomp_dump(struct model *m, struct thread *th, int mode, struct err *e);
+int task_seccomp_finish(struct model *m, struct err *e);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The process tree as /proc tells it: who is whose child, pids inside the
+ * tree's pid namespace, sessions, groups, zombies.
+ *
+ * Read twice: while the tree runs (preflight, freezing) and, for good, when it
+ * is frozen and nothing changes any more.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/proc.h"
+#include "model/options.h"
+#include "task/task-internal.h"
+
+/* The pid that @s has at depth @level of pid namespaces, or 0 when it is not that deep. */
+static pid_t at_level(const pid_t *pids, int n, int level)
+{
+	return level < n ? pids[level] : 0;
+}
+
+static int task_fill(struct model *m, struct task *t, struct err *e)
+{
+	struct proc_status st = { 0 };
+	struct proc_stat stat;
+	int r, level;
+
+	r = proc_stat_read(t->host, &stat, e);
+	if (r)
+		return r;
+	r = proc_status_read(t->host, t->host, &st, e);
+	if (r)
+		return r;
+	if (!t->parent)
+		m->pid_level = st.nspid_n - 1;
+	level = m->pid_level;
+	t->pid = at_level(st.nstgid, st.nspid_n, level);
+	t->pgid = at_level(st.nspgid, st.nspid_n, level);
+	t->sid = at_level(st.nssid, st.nspid_n, level);
+	t->ppid = t->parent ? t->parent->pid : 0;
+	t->depth = st.nspid_n;
+	t->state = stat.state == 'Z' || stat.state == 'X' ? TASK_ZOMBIE :
+		   stat.state == 'T'			  ? TASK_STOPPED :
+							    TASK_ALIVE;
+	t->exit_code = stat.exit_code;
+	snprintf(t->comm, sizeof(t->comm), "%.15s", stat.comm);
+	proc_status_free(&st);
+	if (!t->pid)
+		return err_set(e, ERR_UNSUPPORTED, EINVAL, "read the process tree",
+			       t->parent ? "a child" : "its root",
+			       "pid %d lies outside the pid namespace of the tree's root", t->host);
+	return 0;
+}
+
+static int threads_fill(struct model *m, struct task *t, struct err *e)
+{
+	_cleanup_free_ int *tids = NULL;
+	size_t n;
+	int r;
+
+	if (t->state == TASK_ZOMBIE) {
+		n = 1;
+	} else {
+		r = proc_list(t->host, "task", &tids, &n, e);
+		if (r)
+			return r;
+	}
+	t->threads = pool_alloc(m->pool, n * sizeof(*t->threads));
+	t->n_threads = 0;
+	/* The leader first, whatever the order of numbers. */
+	t->threads[t->n_threads++] = (struct thread){ .task = t, .tid = t->pid, .host = t->host };
+	for (size_t i = 0; tids && i < n; i++) {
+		struct thread *th;
+		struct proc_status st = { 0 };
+
+		if (tids[i] == t->host)
+			continue;
+		th = &t->threads[t->n_threads++];
+		*th = (struct thread){ .task = t, .host = tids[i], .tid = tids[i] };
+		if (m->pid_level == 0)
+			continue;
+		r = proc_status_read(t->host, tids[i], &st, e);
+		if (r == -ESRCH) {
+			t->n_threads--;
+			continue;
+		}
+		if (r)
+			return r;
+		th->tid = at_level(st.nspid, st.nspid_n, m->pid_level);
+		proc_status_free(&st);
+	}
+	if (t->state != TASK_ZOMBIE)
+		m->n_threads += t->n_threads;
+	return 0;
+}
+
+static int subtree_read(struct model *m, struct task *t, struct err *e)
+{
+	_cleanup_free_ pid_t *kids = NULL;
+	size_t n = 0;
+	int r;
+
+	r = task_fill(m, t, e);
+	if (!r)
+		r = threads_fill(m, t, e);
+	if (r || t->state == TASK_ZOMBIE)
+		return r;
+	r = proc_children(t->host, &kids, &n, e);
+	if (r)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		size_t before = m->n_tasks;
+		struct task *c = model_task_new(m, t);
+
+		c->host = kids[i];
+		r = subtree_read(m, c, e);
+		if (r == -ESRCH) {
+			/* It went away between the two reads: not a member any more. */
+			err_clear(e);
+			t->n_children--;
+			m->n_tasks = before;
+			continue;
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int task_tree_read(struct model *m, struct err *e)
+{
+	struct task *root;
+	int r;
+
+	m->root = NULL;
+	m->n_tasks = 0;
+	m->n_threads = 0;
+	root = model_task_new(m, NULL);
+	root->host = m->opt->tree;
+	r = subtree_read(m, root, e);
+	if (r == -ESRCH)
+		return err_set(e, ERR_TARGET, ESRCH, "find the process", "", "no process has pid %d",
+			       m->opt->tree);
+	if (r)
+		return err_in(e, "reading the process tree of %d", m->opt->tree);
+	if (root->state == TASK_ZOMBIE)
+		return err_set(e, ERR_TARGET, ESRCH, "checkpoint", root->comm,
+			       "process %d is a zombie: it has ended and waits for its parent",
+			       m->opt->tree);
+	return 0;
+}
+
+int task_tree_pids(const struct model *m, pid_t **ret, size_t *ret_n)
+{
+	pid_t *v = malloc((m->n_tasks + 1) * sizeof(*v));
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->n_tasks; i++)
+		if (m->tasks[i]->state != TASK_ZOMBIE)
+			v[n++] = m->tasks[i]->host;
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+static void blocker(struct err_list *l, const struct task *t, const char *what, const char *why,
+		    const char *hint)
+{
+	struct err b = { 0 };
+	char object[128];
+
+	snprintf(object, sizeof(object), "pid %d (%s)", t->host, t->comm);
+	err_set(&b, ERR_UNSUPPORTED, ENOTSUP, what, object, "%s", why);
+	if (hint)
+		err_hint(&b, "%s", hint);
+	err_list_add(l, &b);
+}
+
+/* POSIX timers are listed by /proc/PID/timers (since 3.10); an empty file means none. */
+static bool has_posix_timers(pid_t pid)
+{
+	char path[64], buf[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/timers", pid);
+	return read_text_at(AT_FDCWD, path, buf, sizeof(buf)) > 0;
+}
+
+int task_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e)
+{
+	struct proc_status st = { 0 };
+	int r;
+
+	if (t->state == TASK_ZOMBIE)
+		return 0;
+	r = proc_status_read(t->host, t->host, &st, e);
+	if (r)
+		return r;
+	if (st.kthread)
+		blocker(blockers, t, "checkpoint a kernel thread", "it has no user memory",
+			"name the root of a tree of ordinary processes");
+	if (st.tracer) {
+		char why[96];
+
+		snprintf(why, sizeof(why), "process %d traces it and a task has one tracer at most",
+			 st.tracer);
+		blocker(blockers, t, "hold the task", why, "detach the debugger or tracer first");
+	}
+	if (t->depth != m->root->depth)
+		blocker(blockers, t, "checkpoint nested pid namespaces",
+			"the task lives in a pid namespace below the root task's",
+			"checkpoint the inner tree by itself");
+	proc_status_free(&st);
+	if (has_posix_timers(t->host))
+		blocker(blockers, t, "checkpoint POSIX timers",
+			"the process has timers made by timer_create(2), which are not supported yet",
+			"stop the process from using them");
+	if (!t->parent && m->pid_level && t->pid != 1 && model_has_own_ns(m, NS_PID))
+		blocker(blockers, t, "checkpoint part of a pid namespace",
+			"the root task is not the init of its pid namespace",
+			"name the namespace's init (pid 1 inside) with --tree");
+	if (!t->parent && t->sid != t->pid && t->sid != 0 && !m->opt->shell_job)
+		blocker(blockers, t, "checkpoint the session",
+			"the root task belongs to a session that lies outside the tree",
+			"start it with setsid(1), or name the session leader with --tree");
+	for (size_t i = 0; i < t->n_threads; i++) {
+		struct inside *in = pool_alloc(m->pool, sizeof(*in));
+
+		in->restart_nr = arch_restart_nr_now(t->host, t->threads[i].host);
+		t->threads[i].priv = in;
+	}
+	return 0;
+}
+
+/* Pids that are still needed by others: every number a restore must have free. */
+static int pid_free(pid_t pid, const char *what, pid_t owner, struct err_list *problems)
+{
+	char path[64];
+	struct err b = { 0 };
+	struct proc_stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (access(path, F_OK))
+		return 0;
+	snprintf(path, sizeof(path), "pid %d", pid);
+	if (proc_stat_read(pid, &st, &b)) {
+		err_clear(&b);
+		return 0;
+	}
+	err_set(&b, ERR_CONFLICT, EEXIST, what, path, "the number is in use by process %d (%s)%s",
+		pid, st.comm, st.state == 'Z' ? ", a zombie that its parent has not reaped" : "");
+	err_hint(&b, "end that process, or restore in a pid namespace of its own");
+	err_list_add(problems, &b);
+	return 1;
+}
+
+int task_conflicts(struct model *m, struct err_list *problems, struct err *e)
+{
+	if (model_has_own_ns(m, NS_PID))
+		return 0;
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+
+		for (size_t k = 0; k < t->n_threads; k++)
+			pid_free(t->threads[k].tid, k ? "restore the thread" : "restore the process",
+				 t->pid, problems);
+	}
+	return 0;
+}
