@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * super NAME COMMAND...: run a test so that nothing of it can stay behind.
+ *
+ * Makes a cgroup NAME in the v1 freezer hierarchy and in the v2 hierarchy,
+ * where they exist (paths in CASE_V1 and CASE_V2). Every orphan of the command
+ * becomes ours (subreaper) and is reaped at once, as an init would. When the
+ * command ends, or we are told to, or our parent dies: the cgroups are thawed,
+ * all descendants and members are killed, the cgroups are removed.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static char cgroups[2][512];
+static volatile sig_atomic_t told;
+
+static void on_signal(int sig)
+{
+	told = sig;
+}
+
+static void make_cgroups(const char *name)
+{
+	FILE *f = setmntent("/proc/self/mounts", "r");
+	struct mntent *m;
+
+	while (f && (m = getmntent(f))) {
+		int v2 = !strcmp(m->mnt_type, "cgroup2");
+
+		if (!v2 && (strcmp(m->mnt_type, "cgroup") || !hasmntopt(m, "freezer")))
+			continue;
+		snprintf(cgroups[v2], sizeof(cgroups[v2]), "%s/%s", m->mnt_dir, name);
+		if (mkdir(cgroups[v2], 0755) && errno != EEXIST)
+			cgroups[v2][0] = 0;
+	}
+	if (f)
+		endmntent(f);
+	if (cgroups[0][0])
+		setenv("CASE_V1", cgroups[0], 1);
+	if (cgroups[1][0])
+		setenv("CASE_V2", cgroups[1], 1);
+}
+
+static void put(const char *dir, const char *file, const char *text)
+{
+	char path[1100];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		errno = 0;
+	close(fd);
+}
+
+static void kill_listed(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1)
+		if (pid > 1 && pid != getpid())
+			kill(pid, SIGKILL);
+	if (f)
+		fclose(f);
+}
+
+/* Thaw and kill everything below @dir; with @remove take the directories away. */
+static void sweep(const char *dir, int remove)
+{
+	char path[1100];
+	struct dirent *d;
+	DIR *dp = opendir(dir);
+
+	if (!dp)
+		return;
+	put(dir, "freezer.state", "THAWED");
+	put(dir, "cgroup.freeze", "0");
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	kill_listed(path);
+	while ((d = readdir(dp))) {
+		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, d->d_name);
+		sweep(path, remove);
+	}
+	closedir(dp);
+	if (remove)
+		rmdir(dir);
+}
+
+static void end_all(void)
+{
+	char children[64];
+	int round;
+
+	snprintf(children, sizeof(children), "/proc/self/task/%d/children", getpid());
+	for (round = 0; round < 1000; round++) {
+		struct timespec ms = { 0, 1000000 };
+		pid_t pid;
+
+		sweep(cgroups[0], 0);
+		sweep(cgroups[1], 0);
+		kill_listed(children);
+		while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
+			;
+		if (pid < 0)
+			break;
+		nanosleep(&ms, NULL);
+	}
+	for (round = 0; round < 200; round++) {
+		struct timespec ms = { 0, 5000000 };
+
+		sweep(cgroups[0], 1);
+		sweep(cgroups[1], 1);
+		if ((!cgroups[0][0] || access(cgroups[0], F_OK)) &&
+		    (!cgroups[1][0] || access(cgroups[1], F_OK)))
+			return;
+		nanosleep(&ms, NULL);
+	}
+	fprintf(stderr, "super: cannot remove %s %s\n", cgroups[0], cgroups[1]);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	int status = 0, st;
+	pid_t main_pid, pid;
+
+	if (argc < 3)
+		return 2;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	make_cgroups(argv[1]);
+	main_pid = fork();
+	if (main_pid == 0) {
+		execvp(argv[2], argv + 2);
+		perror(argv[2]);
+		_exit(127);
+	}
+	while (!told) {
+		pid = waitpid(-1, &st, __WALL);
+		if (pid == main_pid) {
+			status = WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
+			break;
+		}
+		if (pid < 0 && errno != EINTR)
+			break;
+	}
+	end_all();
+	return told ? 128 + told : status;
+}
