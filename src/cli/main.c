@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Where the program starts: options, the log, the command, and the one place
+ * that prints an error. Nothing is set up that the command does not need: a
+ * runtime starts us several times for one checkpoint.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/cli.h"
+
+static const struct {
+	enum cmd cmd;
+	int (*run)(struct options *o, char **rest, int *ret_status, struct err *e);
+} commands[] = {
+	{ CMD_DUMP, cmd_dump },
+	{ CMD_RESTORE, cmd_restore },
+	{ CMD_CHECK, cmd_check },
+	{ CMD_RECOVER, cmd_recover },
+};
+
+int cmd_no_operands(const char *cmd, char **rest, struct err *e)
+{
+	if (!*rest)
+		return 0;
+	err_set(e, ERR_USAGE, EINVAL, "use", *rest, "%s takes options only", cmd);
+	return err_hint(e, strspn(*rest, "0123456789") == strlen(*rest) ?
+				   "a process tree is named with --tree PID" :
+				   "--help shows how it is called");
+}
+
+/* The log goes to --log-file in the work directory, else to stderr. */
+static int open_log(const struct options *o, struct err *e)
+{
+	static const int levels[] = { LOG_ERROR, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+	const char *dir = o->work_dir ? o->work_dir : o->images_dir;
+	_cleanup_close_ int dir_fd = -EBADF;
+	int fd = -1;
+
+	if (o->log_file) {
+		dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir_fd < 0 && o->log_file[0] != '/')
+			return err_sys(e, "open", "%s directory %s", o->work_dir ? "work" : "images",
+				       dir);
+		fd = openat(dir_fd, o->log_file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
+			    0600);
+		if (fd < 0)
+			return err_sys(e, "open", "log file %s", o->log_file);
+	}
+	log_open(fd, levels[o->verbosity], o->log_json, getenv("STASIS_DEBUG"));
+	return 0;
+}
+
+/* For the person or program that called us, and into the log when that is a file. */
+static void print_error(const struct options *o, const struct err *e)
+{
+	char text[sizeof(*e) + 64];
+
+	err_format(e, text, sizeof(text));
+	if (log_fd() > STDERR_FILENO)
+		log_line(LOG_ERROR, "stasis", "%s", text);
+	log_flush();
+	if (!strcmp(o->log_format, "json")) {
+		fputs("{\"error\":{", stderr);
+		json_print_err(stderr, e);
+		fprintf(stderr, ",\"status\":%d}}\n", e->class);
+	} else {
+		fprintf(stderr, "stasis: %s\n", text);
+	}
+}
+
+static int run(struct options *o, int argc, char **argv, int *ret_status, struct err *e)
+{
+	const struct cmd_name *cmd = NULL;
+	char **rest = NULL;
+	int help = 0, r;
+	size_t i;
+
+	r = options_parse(o, argc, argv, &cmd, &rest, &help, e);
+	if (r)
+		return r;
+	if (help == 'V')
+		printf("Version: %s\nstasis %s\n", COMPAT_VERSION, STASIS_VERSION);
+	else if (help == 'h')
+		help_print(stdout);
+	else if (help == 'm')
+		help_print_man(stdout);
+	if (help)
+		return 0;
+	r = open_log(o, e);
+	if (r)
+		return r;
+	for (i = 0; i < o->n_unused; i++)
+		log_warn("%s has no meaning for %s, going on without it", o->unused[i], cmd->name);
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (commands[i].cmd == cmd->cmd) {
+			progress_install(o);
+			r = commands[i].run(o, rest, ret_status, e);
+			progress_end(o);
+			return r;
+		}
+	}
+	return err_set(e, ERR_GENERAL, ENOTSUP, "run", cmd->name, "the command has no function");
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct err e;
+	int status = 0, fd;
+
+	/* Descriptors that we open must not land on a closed 0, 1 or 2. */
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	err_clear(&e);
+	options_init(&o);
+	if (run(&o, argc, argv, &status, &e)) {
+		print_error(&o, &e);
+		if (!status)
+			status = e.class ? e.class : ERR_GENERAL;
+	} else if (fflush(stdout)) {
+		err_sys(&e, "write", "standard output");
+		print_error(&o, &e);
+		status = ERR_SYSTEM;
+	}
+	log_close();
+	options_free(&o);
+	return status;
+}

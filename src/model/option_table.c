@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The table of options and the table of commands. One line per option; those
+ * with a last field are known but not built, and are refused by name when they
+ * are asked for. Order: as the manual lists them.
+ */
+#include "model/options.h"
+
+#define DUMP CMD_DUMP
+#define RESTORE CMD_RESTORE
+#define CHECK CMD_CHECK
+#define PRE_DUMP CMD_PRE_DUMP
+#define SERVERS (CMD_PAGE_SERVER | CMD_SERVICE | CMD_LAZY_PAGES)
+#define ALL CMD_ALL
+
+#define F(field) offsetof(struct options, field)
+#define BOOL(f) OPT_BOOL, F(f), NULL
+#define FLAG(f) OPT_FLAG, F(f), NULL
+#define STR(f) OPT_STR, F(f), NULL
+#define LIST(f) OPT_LIST, F(f), NULL
+#define CHOICE(f, v) OPT_CHOICE, F(f), v
+#define NONE OPT_NONE, 0, NULL
+
+/* What is missing, where several options share it. */
+#define NO_TCP "established TCP connections cannot be saved"
+#define NO_UNIX "unix sockets with a peer outside the tree cannot be saved"
+#define NO_CGROUPS "cgroups of the tree are neither saved nor restored"
+#define NO_EXTERNAL "resources given from outside cannot be named"
+#define NO_MOUNTS "only mount trees that are a copy of the host's are handled"
+#define NO_NET "only a network namespace with lo alone is handled"
+#define NO_ITERATIVE "there are no iterative dumps"
+#define NO_LAZY "there is no restore on demand"
+#define NO_PAGE_SERVER "pages cannot be sent over the network"
+#define NO_TLS "pages cannot be sent over the network, so there is nothing to protect"
+#define NO_INOTIFY "inotify watches cannot be saved"
+#define NO_LSM "security labels are neither saved nor restored"
+#define NO_SERVICE "there is no service"
+
+const struct option_def option_table[] = {
+	{ "tree", 't', "PID", DUMP | PRE_DUMP | CHECK, OPT_PID, F(tree), NULL,
+	  "root of the process tree", NULL },
+	{ "images-dir", 'D', "DIR", ALL, STR(images_dir),
+	  "where the images are (default: the current directory)", NULL },
+	{ "work-dir", 'W', "DIR", ALL, STR(work_dir),
+	  "where logs, pid files and statistics go (default: the images directory)", NULL },
+	{ "prev-images-dir", 0, "DIR", DUMP | PRE_DUMP, NONE,
+	  "earlier images; pages found there are not written again", NO_ITERATIVE },
+	{ "leave-running", 'R', NULL, DUMP, BOOL(leave_running), "tasks go on after the dump",
+	  NULL },
+	{ "leave-stopped", 's', NULL, DUMP | RESTORE, BOOL(leave_stopped),
+	  "tasks stay stopped afterwards", NULL },
+	{ "restore-detached", 'd', NULL, RESTORE, BOOL(restore_detached),
+	  "do not wait for the restored root task", NULL },
+	{ "restore-sibling", 'S', NULL, RESTORE, BOOL(restore_sibling),
+	  "the root task becomes a child of the caller (with --restore-detached)", NULL },
+	{ "exec-cmd", 0, NULL, RESTORE, FLAG(want_exec),
+	  "after the restore run the command that follows \"--\", as parent of the tree", NULL },
+	{ "pidfile", 0, "FILE", RESTORE | CMD_SERVICE | CMD_PAGE_SERVER, STR(pidfile),
+	  "write the root task's pid there", NULL },
+	{ "root", 'r', "PATH", RESTORE, NONE, "new root of the mount namespace", NO_MOUNTS },
+	{ "shell-job", 'j', NULL, DUMP | RESTORE, NONE,
+	  "session leader or terminal may lie outside the tree", "terminals cannot be saved" },
+	{ "tcp-established", 0, NULL, DUMP | RESTORE, NONE,
+	  "save and restore established TCP connections", NO_TCP },
+	{ "skip-in-flight", 0, NULL, DUMP, NONE, "drop connections not yet accepted", NO_TCP },
+	{ "tcp-close", 0, NULL, DUMP | RESTORE, NONE,
+	  "established TCP connections come back closed", NO_TCP },
+	{ "ext-unix-sk", 'x', "[INO,...]", DUMP | RESTORE, NONE,
+	  "unix sockets whose peer lies outside", NO_UNIX },
+	{ "file-locks", 'l', NULL, DUMP | RESTORE, NONE,
+	  "save and restore flock, POSIX and OFD locks and leases", "file locks cannot be saved" },
+	{ "link-remap", 0, NULL, DUMP, NONE,
+	  "unlinked files may be linked back under a temporary name",
+	  "unlinked files are saved by content only" },
+	{ "ghost-limit", 0, "SIZE", DUMP, OPT_SIZE, F(ghost_limit), NULL,
+	  "largest unlinked file whose content goes into an image (K, M, G; default 1M)", NULL },
+	{ "ghost-fiemap", 0, NULL, DUMP, NONE, "copy unlinked files by extents",
+	  "unlinked files are copied by SEEK_DATA" },
+	{ "evasive-devices", 0, NULL, DUMP, NONE, "another path to the same device is good enough",
+	  "devices are saved by their own path only" },
+	{ "force-irmap", 0, NULL, DUMP, NONE, "find inotify targets by scanning", NO_INOTIFY },
+	{ "irmap-scan-path", 0, "PATH", DUMP, NONE, "where that scan looks", NO_INOTIFY },
+	{ "manage-cgroups", 'M', "[MODE]", DUMP | RESTORE, NONE,
+	  "none, props, soft, full, strict or ignore", NO_CGROUPS },
+	{ "cgroup-root", 0, "[CTRL:]PATH", DUMP | RESTORE, NONE,
+	  "root of the saved part, or where to put it", NO_CGROUPS },
+	{ "cgroup-props", 0, "YAML", DUMP, NONE, "extra controllers and properties", NO_CGROUPS },
+	{ "cgroup-props-file", 0, "FILE", DUMP, NONE, "the same from a file", NO_CGROUPS },
+	{ "cgroup-dump-controller", 0, "NAME", DUMP, NONE, "only these controllers", NO_CGROUPS },
+	{ "cgroup-yard", 0, "PATH", DUMP | RESTORE, NONE,
+	  "ready-made directory with the hierarchies mounted", NO_CGROUPS },
+	{ "freeze-cgroup", 0, "PATH", DUMP | PRE_DUMP, STR(freeze_cgroup),
+	  "freezer cgroup that holds the tree, v1 or v2", NULL },
+	{ "timeout", 0, "SEC", DUMP, OPT_UINT, F(timeout), NULL,
+	  "deadline for freezing and stopping the tree (default 10)", NULL },
+	{ "exec-tasks", 0, "MODE", DUMP | CHECK, CHOICE(exec_tasks, "include|refuse"),
+	  "processes started into the container from outside: include (as further roots) or refuse "
+	  "(default)", NULL },
+	{ "external", 0, "RES", DUMP | RESTORE, NONE, "treat a resource as given from outside",
+	  NO_EXTERNAL },
+	{ "inherit-fd", 0, "fd[N]:RES", RESTORE, NONE, "use the caller's descriptor N for RES",
+	  NO_EXTERNAL },
+	{ "join-ns", 'J', "NS:FILE[,OPT]", RESTORE, NONE, "restore into an existing namespace",
+	  "namespaces are always made anew" },
+	{ "empty-ns", 0, "net", DUMP | RESTORE, NONE,
+	  "create the namespace, leave its content to scripts", NO_NET },
+	{ "skip-mnt", 0, "PATH", DUMP | RESTORE, NONE, "leave this mount out", NO_MOUNTS },
+	{ "enable-fs", 0, "LIST", DUMP | RESTORE, NONE,
+	  "try these filesystem types although unknown", NO_MOUNTS },
+	{ "mntns-compat-mode", 0, NULL, RESTORE, NONE, "older mount algorithm", NO_MOUNTS },
+	{ "ext-mount-map", 0, "KEY:VAL", DUMP | RESTORE, NONE, "old spelling of --external mnt[]",
+	  NO_EXTERNAL },
+	{ "enable-external-sharing", 0, NULL, DUMP | RESTORE, NONE,
+	  "old spelling of --external mnt[]:s", NO_EXTERNAL },
+	{ "enable-external-masters", 0, NULL, DUMP | RESTORE, NONE,
+	  "old spelling of --external mnt[]:m", NO_EXTERNAL },
+	{ "veth-pair", 0, "IN=OUT[@BRIDGE]", RESTORE, NONE, "old spelling of --external veth[]",
+	  NO_EXTERNAL },
+	{ "action-script", 0, "FILE", DUMP | RESTORE, LIST(action_scripts),
+	  "hook script, may be repeated; the last one given runs first", NULL },
+	{ "network-lock", 0, "METHOD", DUMP | RESTORE, NONE, "nftables, iptables or skip", NO_TCP },
+	{ "weak-sysctls", 0, NULL, RESTORE, NONE, "a missing sysctl is a warning", NO_NET },
+	{ "lsm-profile", 0, "TYPE:NAME", RESTORE, NONE, "profile to use instead", NO_LSM },
+	{ "lsm-mount-context", 0, "CTX", RESTORE, NONE, "SELinux context for mounts", NO_LSM },
+	{ "file-validation", 0, "METHOD", DUMP | RESTORE,
+	  CHOICE(file_validation, "filesize|buildid"),
+	  "how opened and mapped files are recognised: by filesize (default), or also by buildid",
+	  NULL },
+	{ "skip-file-rwx-check", 0, NULL, RESTORE, BOOL(skip_file_rwx_check),
+	  "do not compare a file's r, w and x bits", NULL },
+	{ "cpu-cap", 0, "[LIST]", DUMP | RESTORE | CMD_CPUINFO, NONE,
+	  "which CPU features must match", "CPU features are always compared as a whole" },
+	{ "allow-uprobes", 0, NULL, DUMP | RESTORE, NONE, "an uprobes area is acceptable",
+	  "tasks with an uprobes area cannot be saved" },
+	{ "unprivileged", 0, NULL, ALL, NONE, "work with what capabilities there are",
+	  "capabilities are asked for where they are needed, and no step has a lesser way" },
+	{ "track-mem", 0, NULL, DUMP | PRE_DUMP, NONE, "start dirty tracking", NO_ITERATIVE },
+	{ "pre-dump-mode", 0, "MODE", PRE_DUMP, NONE, "splice or read", NO_ITERATIVE },
+	{ "auto-dedup", 0, NULL, DUMP | RESTORE, NONE, "punch out pages that a newer image replaces",
+	  NO_ITERATIVE },
+	{ "lazy-pages", 0, NULL, DUMP | RESTORE, NONE, "memory comes on demand", NO_LAZY },
+	{ "page-server", 0, NULL, DUMP, NONE, "send pages to a server", NO_PAGE_SERVER },
+	{ "stream", 0, NULL, DUMP | RESTORE, NONE, "images over a stream instead of files",
+	  "images are files only" },
+	{ "address", 0, "ADDR", SERVERS | DUMP, NONE, "where to listen or connect",
+	  NO_PAGE_SERVER },
+	{ "port", 0, "PORT", SERVERS | DUMP, NONE, "where to listen or connect", NO_PAGE_SERVER },
+	{ "ps-socket", 0, "FD", CMD_PAGE_SERVER, NONE, "ready socket", NO_PAGE_SERVER },
+	{ "daemon", 0, NULL, SERVERS, NONE, "go to the background", NO_SERVICE },
+	{ "status-fd", 0, "FD", SERVERS, NONE, "a NUL byte is written there when ready",
+	  NO_SERVICE },
+	{ "tls", 0, NULL, SERVERS | DUMP, NONE, "TLS for page traffic", NO_TLS },
+	{ "tls-cacert", 0, "FILE", SERVERS | DUMP, NONE, "certificate of the authority", NO_TLS },
+	{ "tls-cacrl", 0, "FILE", SERVERS | DUMP, NONE, "revoked certificates", NO_TLS },
+	{ "tls-cert", 0, "FILE", SERVERS | DUMP, NONE, "own certificate", NO_TLS },
+	{ "tls-key", 0, "FILE", SERVERS | DUMP, NONE, "own key", NO_TLS },
+	{ "tls-no-cn-verify", 0, NULL, SERVERS | DUMP, NONE, "do not compare the peer's name",
+	  NO_TLS },
+	{ "log-file", 'o', "FILE", ALL, STR(log_file),
+	  "write the log there, inside the work directory (default: stderr)", NULL },
+	{ "log-pid", 0, NULL, RESTORE, NONE, "a log per process", "there is one log" },
+	{ "log-format", 0, "FORMAT", ALL, CHOICE(log_format, "human|json"),
+	  "form of log and errors: human (default) or json", NULL },
+	{ "verbosity", 'v', "[N]", ALL, OPT_VERBOSITY, F(verbosity), NULL,
+	  "0 nothing, 1 errors, 2 warnings (default), 3 steps, 4 objects; -vN, or -v repeated", NULL },
+	{ "display-stats", 0, NULL, DUMP | RESTORE, BOOL(display_stats), "print the statistics",
+	  NULL },
+	{ "no-sync", 0, NULL, DUMP, FLAG(no_sync),
+	  "do not wait until the images are on the disk", NULL },
+	{ "plan", 0, NULL, RESTORE, FLAG(plan), "print what would be done in each task, do nothing",
+	  NULL },
+	{ "config", 0, "FILE", ALL, LIST(configs), "read options from FILE too", NULL },
+	{ "no-default-config", 0, NULL, ALL, FLAG(no_default_config),
+	  "do not read the default config files", NULL },
+	{ "libdir", 'L', "DIR", ALL, NONE, "plugins", "there are no plugins" },
+	{ "json", 0, NULL, CHECK, FLAG(json), "print the result as JSON", NULL },
+	{ "feature", 0, "NAME", CHECK, LIST(features), "probe this one only (\"list\" names them)",
+	  NULL },
+	{ "all", 0, NULL, CHECK, FLAG(check_all),
+	  "fail when anything is missing, not only what every checkpoint needs", NULL },
+	{ "extra", 0, NULL, CHECK, FLAG(check_all), "the same as --all", NULL },
+	{ "experimental", 0, NULL, CHECK, FLAG(check_all), "the same as --all", NULL },
+	{ NULL, 0, NULL, 0, OPT_NONE, 0, NULL, NULL, NULL }
+};
+
+const struct cmd_name cmd_table[] = {
+	{ "dump", CMD_DUMP, "-t PID -D DIR", "write a process tree into images and end it", NULL },
+	{ "restore", CMD_RESTORE, "-D DIR [-d] [--exec-cmd -- COMMAND ...]",
+	  "make the process tree again from its images", NULL },
+	{ "check", CMD_CHECK, "[--tree PID] [--feature NAME] [--json]",
+	  "say whether this kernel, or this process tree, can be handled", NULL },
+	{ "recover", CMD_RECOVER, "[DIR]",
+	  "put right what killed runs have left behind (journals in DIR, default /run/stasis)", NULL },
+	{ "pre-dump", CMD_PRE_DUMP, NULL, NULL, NO_ITERATIVE },
+	{ "page-server", CMD_PAGE_SERVER, NULL, NULL, NO_PAGE_SERVER },
+	{ "service", CMD_SERVICE, NULL, NULL, NO_SERVICE },
+	{ "swrk", CMD_SWRK, NULL, NULL, NO_SERVICE },
+	{ "dedup", CMD_DEDUP, NULL, NULL, NO_ITERATIVE },
+	{ "lazy-pages", CMD_LAZY_PAGES, NULL, NULL, NO_LAZY },
+	{ "cpuinfo", CMD_CPUINFO, NULL, NULL, "CPU features are compared by restore only" },
+	{ NULL, 0, NULL, NULL, NULL }
+};
+
+const char *option_name_at(size_t i)
+{
+	return option_table[i].name;
+}
+
+const char *cmd_name_at(size_t i)
+{
+	return cmd_table[i].name;
+}
