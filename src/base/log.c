@@ -139,8 +139,7 @@ static size_t utf8_len(const unsigned char *s)
 	return n;
 }
 
-/* @s as the inside of a JSON string (RFC 8259); bytes that are no text become U+FFFD. */
-static size_t json_escape(char *out, size_t size, const char *s)
+size_t json_escape(char *out, size_t size, const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t n = 0;

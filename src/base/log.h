@@ -9,6 +9,7 @@
 #define STASIS_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum log_level { LOG_ERROR = 0, LOG_WARN = 1, LOG_INFO = 2, LOG_DEBUG = 3 };
 
@@ -28,6 +29,11 @@ void log_forked(void);
 
 void log_line(int level, const char *module, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/*
+ * @s as the inside of a JSON string (RFC 8259); bytes that are no text become
+ * U+FFFD. A buffer of 6 * strlen(s) + 8 holds any. Returns the length.
+ */
+size_t json_escape(char *out, size_t size, const char *s);
 bool log_wants(int level, const char *module);
 
 #ifndef LOG_MODULE
