@@ -16,20 +16,28 @@ struct ns_kind {
 	enum ns_type type;
 	const char *name;	/* under /proc/PID/ns */
 	uint64_t clone_flag;
+	size_t ids_off, ids_has_off;	/* its fields in TaskKobjIdsEntry */
 	/* NULL: supported; else why a tree that has its own is refused. */
 	const char *unsupported;
 };
 extern const struct ns_kind ns_kinds[NS_TYPES];
 
-/* Fill t->ns[] and t->ids' namespace fields; kinds that cannot be dumped go to @blockers. */
+/*
+ * Fill t->ns[] and t->ids' namespace fields (t->ids is made if need be, and
+ * m->inventory->root_ids with the first task); what cannot be dumped goes to
+ * @blockers. The root comes first; may be repeated for a tree read afresh.
+ */
 int ns_identify(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
-/* Contents of all own namespaces that nsops owns (UTS). */
+/* Contents of all own namespaces that nsops owns (UTS, limits of IPC). */
 int ns_dump(struct model *m, struct err *e);
 
 int ns_read(struct model *m, struct err *e);
 /* CLONE_NEW* flags for the root stub. */
 uint64_t ns_clone_flags(const struct model *m);
-/* Calls for the root stub that fill its own namespaces (sethostname ...). */
+/*
+ * Calls for the root stub that fill its own namespaces (sethostname ...). Before
+ * those of mounts_build(): some go through our /proc, which is still there.
+ */
 int ns_build(struct maker *mk, struct err *e);
 
 /*

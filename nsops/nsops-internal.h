@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the files of nsops: one file per kind with content. */
+#ifndef STASIS_NSOPS_INTERNAL_H
+#define STASIS_NSOPS_INTERNAL_H
+
+#include "nsops/nsops.h"
+
+/* The only namespace of that type that the tree has for itself, or NULL. */
+const struct ns *ns_own(const struct model *m, enum ns_type type);
+
+int uts_dump(struct model *m, const struct ns *ns, struct err *e);
+int uts_read(struct model *m, const struct ns *ns, struct err *e);
+int uts_build(struct maker *mk, const struct ns *ns, struct err *e);
+
+/* IPC content that cannot be dumped yet goes to @blockers; limits are kept. */
+int ipc_preflight(struct model *m, const struct ns *ns, struct err_list *blockers, struct err *e);
+int ipc_dump(struct model *m, const struct ns *ns, struct err *e);
+int ipc_read(struct model *m, const struct ns *ns, struct err *e);
+int ipc_build(struct maker *mk, const struct ns *ns, struct err *e);
+
+#endif
