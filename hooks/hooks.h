@@ -29,13 +29,15 @@ struct hooks {
 	/* A client that wants notifications; NULL if none. Returns 0 or a negative errno. */
 	int (*notify)(void *ctx, const char *point, pid_t pid, int fd, struct err *e);
 	void *notify_ctx;
-	bool notify_only;	/* set by hooks_run for points that scripts do not get */
 };
 
 const char *hook_name(enum hook_point p);
+/* Whether a failure at that point stops the operation. */
+bool hook_is_fatal(enum hook_point p);
 
 /*
- * Run one point. @init_pid: the root task as the caller sees it, 0 before it
+ * Run one point: the notification, then every script, also when an earlier one
+ * failed; the first failure is reported. @init_pid: the root task as the caller sees it, 0 before it
  * exists. A failing script at a fatal point: error (object: the script, why:
  * its status). At other points: a warning. For post-dump *ret_status (may be
  * NULL) is the vetoing script's exit status, which becomes the tool's.
