@@ -8,12 +8,13 @@ BUILD ?= build
 PREFIX ?= /usr/local
 Q := $(if $(V),,@)
 
-MODULES := src/base src/image src/model src/task src/mem src/fd src src/cli src/rpc src/lib src/tools \
+MODULES := src/base src/image src/model src/task src/mem src/fd src src/rpc src/lib src/tools \
 	parasite cgroup nsops mounts netns hooks
 SCHEMAS := $(wildcard src/image/schema/*.proto)
 SCHEMA_C := $(SCHEMAS:src/image/schema/%.proto=$(BUILD)/schema/%.pb-c.c)
 SCHEMA_H := $(SCHEMA_C:.c=.h)
-SRC := $(filter-out %/main.c,$(foreach m,$(MODULES),$(filter-out $(m)/test_%.c,$(wildcard $(m)/*.c)) $(wildcard $(m)/arch/x86/*.c)))
+SRC := $(foreach m,$(MODULES),$(filter-out $(m)/test_%.c,$(wildcard $(m)/*.c)) $(wildcard $(m)/arch/x86/*.c))
+CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
 TESTS := $(foreach m,$(MODULES),$(wildcard $(m)/test_*.c))
 OBJ := $(SRC:%.c=$(BUILD)/%.o) $(SCHEMA_C:.c=.o)
 PKGS := libprotobuf-c libarchive
@@ -29,9 +30,9 @@ BLOB_CFLAGS := -O2 -ffreestanding -fno-stack-protector -fcf-protection=none -fpi
 
 all: $(BUILD)/stasis
 
-$(BUILD)/stasis: $(BUILD)/src/cli/main.o $(BUILD)/libstasis-core.a
+$(BUILD)/stasis: $(CLI_OBJ) $(BUILD)/libstasis-core.a
 	@echo "  LINK   $@"
-	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $< -Wl,--as-needed $(BUILD)/libstasis-core.a $(LDLIBS)
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $(CLI_OBJ) -Wl,--as-needed $(BUILD)/libstasis-core.a $(LDLIBS)
 
 $(BUILD)/libstasis-core.a: $(OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -52,9 +53,38 @@ $(BUILD)/%.o: %.c | $(SCHEMA_H)
 $(BUILD)/schema/%.o: $(BUILD)/schema/%.c | $(SCHEMA_H)
 	$(Q)$(CC) $(CPPFLAGS) -O2 -g -MMD -MP -c -o $@ $<
 
+# Unit tests: test_*.c beside the code, without root.
+UNIT := $(patsubst %.c,$(BUILD)/unit/%,$(TESTS))
+$(BUILD)/unit/%: $(BUILD)/%.o $(BUILD)/libstasis-core.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $< -Wl,--as-needed $(BUILD)/libstasis-core.a $(LDLIBS) -lcmocka -lpthread
+unit: $(UNIT)
+	scripts/unit $(UNIT)
+
+# What conformance/run starts: cases with the flags that they name, and helpers.
+CASES := $(patsubst conformance/cases/%,$(BUILD)/cases/%,$(basename $(wildcard conformance/cases/*.c conformance/cases/*.go)))
+HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard conformance/*.c conformance/*/helper_*.c conformance/bench/*.c conformance/demo/*.c))
+cases: $(CASES) $(HELPERS)
+$(BUILD)/cases/%: conformance/cases/%.c conformance/cases/case.h scripts/build-case
+	$(Q)CC="$(CC)" scripts/build-case $< $@
+$(BUILD)/cases/%: conformance/cases/%.go scripts/build-case
+	$(Q)scripts/build-case $< $@
+$(BUILD)/conformance/%: conformance/%.c scripts/build-case
+	$(Q)CC="$(CC)" scripts/build-case $< $@
+
+demo bench: all cases
+	conformance/$@/$@.sh
+lint: all
+	scripts/lint/run
+check check-all:
+	scripts/$@
+install: all
+	install -Dm755 $(BUILD)/stasis $(DESTDIR)$(PREFIX)/sbin/stasis
+	ln -sf stasis $(DESTDIR)$(PREFIX)/sbin/criu
+	install -Dm644 doc/stasis.8 $(DESTDIR)$(PREFIX)/share/man/man8/stasis.8
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo check check-all lint bench install clean
+.PHONY: all unit cases demo check check-all lint bench install clean
 .SECONDARY:
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(TESTS))

@@ -3,7 +3,8 @@
  * super NAME COMMAND...: run a test so that nothing of it can stay behind.
  *
  * Makes a cgroup NAME in the v1 freezer hierarchy and in the v2 hierarchy,
- * where they exist (paths in CASE_V1 and CASE_V2). Every orphan of the command
+ * where they exist (paths in CASE_V1 and CASE_V2; when these are set already,
+ * below them, so that an outer supervisor can sweep for an inner one). Every orphan of the command
  * becomes ours (subreaper) and is reaped at once, as an init would. When the
  * command ends, or we are told to, or our parent dies: the cgroups are thawed,
  * all descendants and members are killed, the cgroups are removed.
@@ -31,19 +32,24 @@ static void on_signal(int sig)
 	told = sig;
 }
 
+static void make_cgroup(int v2, const char *parent, const char *name)
+{
+	snprintf(cgroups[v2], sizeof(cgroups[v2]), "%s/%s", parent, name);
+	if (mkdir(cgroups[v2], 0755) && errno != EEXIST)
+		cgroups[v2][0] = 0;
+}
+
 static void make_cgroups(const char *name)
 {
+	const char *outer[2] = { getenv("CASE_V1"), getenv("CASE_V2") };
 	FILE *f = setmntent("/proc/self/mounts", "r");
 	struct mntent *m;
 
 	while (f && (m = getmntent(f))) {
 		int v2 = !strcmp(m->mnt_type, "cgroup2");
 
-		if (!v2 && (strcmp(m->mnt_type, "cgroup") || !hasmntopt(m, "freezer")))
-			continue;
-		snprintf(cgroups[v2], sizeof(cgroups[v2]), "%s/%s", m->mnt_dir, name);
-		if (mkdir(cgroups[v2], 0755) && errno != EEXIST)
-			cgroups[v2][0] = 0;
+		if (v2 || (!strcmp(m->mnt_type, "cgroup") && hasmntopt(m, "freezer")))
+			make_cgroup(v2, outer[v2] ? outer[v2] : m->mnt_dir, name);
 	}
 	if (f)
 		endmntent(f);
@@ -163,6 +169,15 @@ int main(int argc, char **argv)
 		}
 		if (pid < 0 && errno != EINTR)
 			break;
+	}
+	if (told) {
+		struct timespec ms = { 0, 10000000 };
+		int i;
+
+		/* It may want to tidy up; not for long. */
+		kill(main_pid, SIGTERM);
+		for (i = 0; i < 200 && waitpid(main_pid, &st, WNOHANG | __WALL) == 0; i++)
+			nanosleep(&ms, NULL);
 	}
 	end_all();
 	return told ? 128 + told : status;
