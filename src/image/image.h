@@ -43,7 +43,8 @@ enum image_id {
 /*
  * A directory to write a new checkpoint into: must exist, be writable and hold
  * no image of another checkpoint (-EEXIST). With a failure later on,
- * image_dir_discard() removes every file that was created.
+ * image_dir_discard() removes every file that was created. The object and all
+ * that is read through it live in @pool; several threads may write images.
  */
 int image_dir_create(struct image_dir **ret, const char *path, struct pool *pool, struct err *e);
 /*
@@ -51,39 +52,71 @@ int image_dir_create(struct image_dir **ret, const char *path, struct pool *pool
  * missing, truncated or altered file is named with the offset where that is
  * known. *foreign tells that there is none (another tool's images).
  * A directory of ours without a manifest is an unfinished checkpoint: refused.
+ * Files of more than some megabytes (pages) are checked by a thread meanwhile:
+ * image_dir_verified() waits for its verdict and must be asked before anything
+ * is let loose that was made of them.
  */
 int image_dir_open(struct image_dir **ret, const char *path, struct pool *pool, bool *foreign,
 		   struct err *e);
+int image_dir_verified(struct image_dir *d, struct err *e);
+/* Ends the object, not the files. NULL is fine. */
 void image_dir_free(struct image_dir *d);
 int image_dir_fd(const struct image_dir *d);
 const char *image_dir_path(const struct image_dir *d);
 void image_dir_discard(struct image_dir *d);
+/*
+ * For whoever cleans up after a dead writer: removes the images of @path when
+ * it holds a checkpoint of ours that was never committed, else does nothing.
+ */
+int image_dir_remove_unfinished(const char *path, struct err *e);
+/* What the target must have: words of the table in manifest.c. */
+void image_dir_need(struct image_dir *d, const char *word);
+bool image_dir_needs(const struct image_dir *d, const char *word);
 
-/* Writing. @id's pattern takes at most one number, @num (ignored where it takes none). */
+/*
+ * Writing. @id's pattern takes at most one number, @num (ignored where it takes
+ * none; IMG_STATS: 0 dump, 1 restore). The file appears when its buffer is full
+ * or it is closed.
+ */
 int image_create(struct image_dir *d, enum image_id id, unsigned long num, struct image_out **ret,
 		 struct err *e);
 int image_put(struct image_out *o, const ProtobufCMessage *msg, struct err *e);
 int image_put_raw(struct image_out *o, const void *data, size_t n, struct err *e);
-/* For writers that bypass the buffer (pages, tar): the descriptor, after a flush. */
+/* For writers that bypass the buffer (tar): the descriptor, after a flush; from then on only that. */
 int image_out_fd(struct image_out *o, struct err *e);
 /* Flush, account for the manifest, close. NULL is fine. */
 int image_out_close(struct image_out *o, struct err *e);
+/* On error paths: give up what is buffered; nothing when already closed and set to NULL. */
+void image_out_abort(struct image_out *o);
 /* One message, one file. */
 int image_put_one(struct image_dir *d, enum image_id id, unsigned long num,
 		  const ProtobufCMessage *msg, struct err *e);
+
+/*
+ * One message into a file of its own at @dirfd, outside of any checkpoint and
+ * replacing an older one (statistics in the work directory).
+ */
+int image_put_at(int dirfd, enum image_id id, unsigned long num, const ProtobufCMessage *msg,
+		 struct err *e);
 
 /* Reading. A missing image is -ENOENT with a filled error; image_exists() asks quietly. */
 bool image_exists(struct image_dir *d, enum image_id id, unsigned long num);
 int image_open(struct image_dir *d, enum image_id id, unsigned long num, struct image_in **ret,
 	       struct err *e);
-/* 1: a message in the pool, 0: end of file, negative: error naming file and offset. */
+/*
+ * 1: a message in the pool, its pointer stored at @ret_msg (a T **), 0: end of
+ * file, negative: error naming file and offset.
+ */
 int image_get(struct image_in *in, const ProtobufCMessageDescriptor *desc, void *ret_msg,
 	      struct err *e);
 /* Exactly @n bytes of the extra blob that follows a message. */
 int image_get_raw(struct image_in *in, void *buf, size_t n, struct err *e);
 /* Bytes left in the file: a size from a message must not exceed it. */
 uint64_t image_left(const struct image_in *in);
-int image_in_fd(const struct image_in *in);
+/* Where the next byte to read lies in the file. */
+uint64_t image_tell(const struct image_in *in);
+/* The file's descriptor, of the image_dir; read it with pread at image_tell(). Or -errno. */
+int image_in_fd(struct image_in *in, struct err *e);
 void image_in_close(struct image_in *in);
 /* The only message of a file. */
 int image_get_one(struct image_dir *d, enum image_id id, unsigned long num,
@@ -110,9 +143,20 @@ int image_pages_fd(struct image_pages *p);
 uint64_t image_pages_tell(const struct image_pages *p);
 /* Note a run of @n pages at @vaddr whose bytes follow at tell(); moves tell(). */
 int image_pages_run(struct image_pages *p, uint64_t vaddr, uint64_t n, struct err *e);
+/*
+ * Optional, now and then while much is written: the file's first @bytes are in
+ * place, so that their checksum can be made meanwhile by another thread.
+ */
+void image_pages_written(struct image_pages *p, uint64_t bytes);
+/* All bytes are in place. */
 int image_pages_close(struct image_pages *p, struct err *e);
+/* On error paths instead of close. */
+void image_pages_abort(struct image_pages *p);
 
-/* Reading: runs in address order, validated (no overlap, no overflow, bytes present in the file). */
+/*
+ * Reading: runs in address order, validated (no overlap, no overflow, bytes
+ * present in the file). The pages file may be gone through by pread only.
+ */
 struct page_run {
 	uint64_t vaddr;
 	uint64_t pages;
