@@ -78,7 +78,7 @@ struct statmount {
 	__u32 opt_num, opt_array, opt_sec_num, opt_sec_array;
 	__u64 supported_mask;
 	__u32 mnt_uidmap_num, mnt_uidmap, mnt_gidmap_num, mnt_gidmap;
-	__u64 spare2[44];
+	__u64 spare2[43];
 	char str[];
 };
 #define STATMOUNT_SB_BASIC 0x1u
