@@ -199,6 +199,14 @@ size_t prog_call_(struct prog *p, const char *note, uint64_t nr, const uint64_t 
 	return p->n++;
 }
 
+void prog_append(struct prog *p, struct prog *src)
+{
+	/* References between calls are distances, so they survive the move. */
+	for (size_t i = 0; i < src->n; i++)
+		prog_call_(p, src->notes[i], src->calls[i].nr, src->calls[i].a);
+	prog_free(src);
+}
+
 void prog_ref(struct prog *p, size_t of, int arg)
 {
 	size_t last = p->n - 1;

@@ -63,6 +63,8 @@ void prog_free(struct prog *p);
 size_t prog_call_(struct prog *p, const char *note, uint64_t nr, const uint64_t a[6]);
 #define prog_call(p, note, nr, ...)                                                                \
 	prog_call_(p, note, nr, (const uint64_t[6]){ __VA_ARGS__ })
+/* Append all calls of @src, an unsealed program over the same arena, and free it. */
+void prog_append(struct prog *p, struct prog *src);
 /* Make argument @arg of the call appended last the result of call @of. */
 void prog_ref(struct prog *p, size_t of, int arg);
 void *prog_alloc(struct prog *p, size_t n);

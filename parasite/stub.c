@@ -235,6 +235,7 @@ void stub_recv_calls(struct stub_set *s, struct prog *p, struct stub *st, size_t
 		prog_call(p, "receive descriptors", SYS_recvmsg, sock, (uint64_t)mh, 0);
 		got += c;
 	}
+	st->received = p->n;
 }
 
 void stub_close_service_call(struct stub_set *s, struct prog *p)
@@ -334,9 +335,7 @@ int stubs_birth(struct stub_set *s, uint64_t flags, bool set_pid, struct err *e)
 
 	prog_init(&whole, &s->arena);
 	root_prologue(s, &whole);
-	for (size_t i = 0; i < root->birth.n; i++)
-		prog_call_(&whole, root->birth.notes[i], root->birth.calls[i].nr, root->birth.calls[i].a);
-	prog_free(&root->birth);
+	prog_append(&whole, &root->birth);
 	root->birth = whole;
 	post_births(s);
 	c = clone_args_make(s, root->threads[0].ring, flags | CLONE_CLEAR_SIGHAND,
@@ -482,13 +481,13 @@ static int send_some(int sock, const int *fds, size_t n, struct err *e)
  * Sockets are fewer than stubs: the one that used this socket before must have
  * received all of its messages, or it would take ours.
  */
-static int wait_received(const struct stub *st, size_t messages, struct err *e)
+static int wait_received(const struct stub *st, struct err *e)
 {
 	const struct sv_ring *r = st->threads[0].ring;
 	uint64_t deadline = now_us() + PHASE_TIMEOUT_US;
 
 	/* A batch that has ended counts as received: a failed one is reported by the wait that follows. */
-	while (__atomic_load_n(&r->executed, __ATOMIC_ACQUIRE) < messages &&
+	while (__atomic_load_n(&r->executed, __ATOMIC_ACQUIRE) < st->received &&
 	       __atomic_load_n(&r->last, __ATOMIC_ACQUIRE) != r->seq) {
 		sched_yield();
 		if (now_us() > deadline)
@@ -496,11 +495,6 @@ static int wait_received(const struct stub *st, size_t messages, struct err *e)
 				       "pid %d does not take them", st->pid);
 	}
 	return 0;
-}
-
-static size_t messages_of(size_t n)
-{
-	return (n + FDS_PER_MESSAGE - 1) / FDS_PER_MESSAGE;
 }
 
 int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e)
@@ -518,9 +512,7 @@ int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e)
 		struct stub *st = s->v[i];
 
 		if (i >= (size_t)s->n_socks) {
-			struct stub *before = s->v[i - s->n_socks];
-
-			r = wait_received(before, messages_of(fds[before->index].n), e);
+			r = wait_received(s->v[i - s->n_socks], e);
 			if (r)
 				return r;
 		}

@@ -50,6 +50,7 @@ struct stub {
 	uint64_t final_gadget;	/* a `syscall` instruction in its final memory */
 	int stop_sig;		/* let go into a job-control stop */
 	size_t index;
+	uint32_t received;	/* calls of the build program after which all descriptors are there */
 	void *owner;
 };
 

@@ -76,6 +76,8 @@ size_t journal_entries(struct journal *j, uint32_t kind, struct journal_entry **
 
 /* Undo everything that is not done, newest kind-run first, by the given table (NULL-ended). */
 int journal_undo(struct journal *j, const struct undo_kind *const *kinds, struct err *e);
+/* All is well: no record needs undoing any more. */
+void journal_forget(struct journal *j);
 /* Whether a process that wrote it (or its watchdog) still lives. */
 int journal_owner_alive(const struct journal *j);
 void journal_set_owners(struct journal *j, pid_t worker, pid_t watcher);

@@ -136,7 +136,9 @@ struct model {
 	uint32_t next_ns_id;
 	uint32_t next_obj_id;	/* kcmp ids: vm, files, fs, sighand */
 	StatsEntry *stats;
+	uint64_t pages_scanned, pages_written, shpages_written;
 	SeccompEntry *seccomp;
+	void *own_status;	/* restore: our own credentials (base/proc.h), read once */
 	void *fd_state;		/* private to src/fd while dumping or restoring */
 	void *mem_state;	/* private to src/mem */
 	void *mnt_state;	/* private to mounts */

@@ -67,5 +67,8 @@ int task_limits_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct 
 /* seccomp.c */
 int task_seccomp_dump(struct model *m, struct thread *th, int mode, struct err *e);
 int task_seccomp_finish(struct model *m, struct err *e);
+/* creds_restore.c */
+struct prog;
+void task_creds_calls(struct model *m, struct prog *p, const struct thread *th);
 
 #endif

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Checkpoint, step by step. The preflight runs in the started process; all
+ * else in a worker (base/watchdog.h), so that the death of either leaves one
+ * who puts everything back.
+ */
+#define LOG_MODULE "checkpoint"
+#include "checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/netlink.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/journal.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/watchdog.h"
+#include "cgroup/freezer.h"
+#include "freeze_glue.h"
+#include "hooks/hooks.h"
+#include "image/image.h"
+#include "model/model.h"
+#include "model/options.h"
+#include "mounts/mounts.h"
+#include "netns/netns.h"
+#include "nsops/nsops.h"
+#include "parasite/remote.h"
+#include "src/fd/fd.h"
+#include "src/mem/mem.h"
+#include "src/task/task.h"
+#include "stats.h"
+#include "steps.h"
+#include "undo.h"
+
+/* Arena bytes for one task's programs and answers, and for each of its threads. */
+#define ARENA_TASK (32u << 10)
+#define ARENA_THREAD 2048u
+
+struct checkpoint {
+	const struct options *o;
+	struct err_list *problems;
+	struct model *m;
+	struct hooks hooks;
+	struct journal *j;
+	struct freezer *freezer;
+	struct remote_freeze fz;
+	struct remote *remote;
+	int *ret_status;	/* shared between worker and parent */
+	bool net_locked;
+	bool committed;		/* the images are whole: a veto leaves them */
+	uint64_t t_freeze, t_frozen;
+	struct dump_times times;
+};
+
+static const struct mem_file_ops file_ops = {
+	.dump_file = fd_dump_file,
+	.file_for_map = fd_file_for_map,
+};
+
+static int sum_up(const struct options *o, struct err_list *problems, struct err *e)
+{
+	char object[48];
+
+	if (!problems->n)
+		return 0;
+	*e = problems->v[0];
+	if (problems->n == 1) {
+		problems->n = 0;
+		return -e->code;
+	}
+	snprintf(object, sizeof(object), "the tree of pid %d", o->tree);
+	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+		       "%zu things stand in the way", problems->n);
+}
+
+/* Freezing ourselves or who started us would leave nobody to thaw. */
+static int not_ourselves(const struct options *o, struct err *e)
+{
+	pid_t pid = getpid();
+
+	while (pid > 0) {
+		struct proc_stat st;
+		char object[32];
+
+		if (pid == o->tree) {
+			snprintf(object, sizeof(object), "pid %d", pid);
+			err_set(e, ERR_TARGET, EINVAL, "checkpoint", object, "it is %s",
+				pid == getpid() ? "this program itself" :
+						  "an ancestor of this program");
+			return err_hint(e, "run stasis from outside the tree");
+		}
+		if (proc_stat_read(pid, &st, e)) {
+			err_clear(e);
+			break;
+		}
+		pid = st.ppid;
+	}
+	return 0;
+}
+
+static int preflight_net(struct model *m, struct err_list *problems, struct err *e)
+{
+	_cleanup_close_ int sock = -EBADF;
+	int r;
+
+	if (!model_has_own_ns(m, NS_NET))
+		return netns_preflight(m, -1, problems, e);
+	r = ns_socket(m->root->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE, &sock, e);
+	return r ? r : netns_preflight(m, sock, problems, e);
+}
+
+static int preflight(struct model *m, struct err_list *problems, struct err *e)
+{
+	int r = task_tree_read(m, e);
+
+	for (size_t i = 0; !r && i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+		int x = 0;
+
+		if (t->state == TASK_ZOMBIE)
+			continue;
+		x = ns_identify(m, t, problems, e);
+		if (!x)
+			x = task_preflight(m, t, problems, e);
+		if (!x)
+			x = mem_preflight(m, t, problems, e);
+		if (!x)
+			x = fd_preflight(m, t, problems, e);
+		/* The tree runs: who ends meanwhile is no blocker. The root must live. */
+		if (x == -ESRCH && t != m->root)
+			err_clear(e);
+		else
+			r = x;
+	}
+	if (!r)
+		r = mounts_preflight(m, problems, e);
+	if (!r)
+		r = preflight_net(m, problems, e);
+	if (r == -ESRCH && e->class != ERR_TARGET)
+		return err_set(e, ERR_TARGET, ESRCH, "checkpoint", "", "process %d ended meanwhile",
+			       m->opt->tree);
+	return r;
+}
+
+int preflight_run(const struct options *o, struct err_list *problems, struct err *e)
+{
+	struct model *m = model_new(o);
+	int r = not_ourselves(o, e);
+
+	if (!r)
+		r = preflight(m, problems, e);
+	model_free(m);
+	return r;
+}
+
+static int step_images(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	int r = image_dir_create(&c->m->dir, c->o->images_dir, c->m->pool, e);
+
+	c->hooks.images_fd = r ? -1 : image_dir_fd(c->m->dir);
+	return r;
+}
+
+static void undo_images(void *ctx)
+{
+	struct checkpoint *c = ctx;
+
+	if (c->m->dir && !c->committed)
+		image_dir_discard(c->m->dir);
+}
+
+static int step_pre_dump(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+
+	return hooks_run(&c->hooks, HOOK_PRE_DUMP, c->o->tree, NULL, e);
+}
+
+static int scan(void *ctx, pid_t **ret, size_t *ret_n, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	int r = task_tree_read(c->m, e);
+
+	if (r)
+		return r;
+	r = task_tree_pids(c->m, ret, ret_n);
+	return r ? err_set(e, ERR_SYSTEM, -r, "list", "the tree", "%s", strerror(-r)) : 0;
+}
+
+static int step_freeze(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct freezer_params p = {
+		.root = c->o->tree,
+		.path = c->o->freeze_cgroup,
+		.timeout_us = c->o->timeout * 1000000ull,
+		.scan = scan,
+		.scan_ctx = c,
+	};
+	int r;
+
+	c->t_freeze = now_us();
+	r = freezer_freeze(&c->freezer, &p, c->j, e);
+	c->t_frozen = now_us();
+	c->times.freezing = c->t_frozen - c->t_freeze;
+	if (!r)
+		freeze_glue(c->freezer, &c->fz);
+	return r;
+}
+
+static void undo_freeze(void *ctx)
+{
+	struct checkpoint *c = ctx;
+	struct err late = { 0 };
+
+	if (c->freezer && freezer_end(c->freezer, false, &late))
+		log_warn("thawing: %s %s: %s", late.op, late.object, late.why);
+	c->freezer = NULL;
+}
+
+static void link_remote(struct task *t, struct remote_task *rt)
+{
+	t->rt = rt;
+	for (size_t i = 0; i < t->n_threads; i++)
+		for (size_t k = 0; k < rt->n_threads; k++)
+			if (rt->threads[k].tid == t->threads[i].host)
+				t->threads[i].rt = &rt->threads[k];
+}
+
+/* The tree as it is now that nothing moves; what the preflight saw may be gone. */
+static int read_again(struct checkpoint *c, struct err *e)
+{
+	struct model *m = c->m;
+	int r = task_tree_read(m, e);
+
+	for (size_t i = 0; !r && i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+
+		if (t->state != TASK_ZOMBIE)
+			r = ns_identify(m, t, c->problems, e);
+		if (!r && t->state != TASK_ZOMBIE)
+			r = task_preflight(m, t, c->problems, e);
+	}
+	if (r || !c->problems->n)
+		return r;
+	/* Only one error object travels from the worker; `check --tree` lists them all. */
+	*e = c->problems->v[0];
+	return err_in(e, "found when frozen, with %zu more", c->problems->n - 1);
+}
+
+static int step_seize(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct model *m = c->m;
+	int r = read_again(c, e);
+
+	if (!r)
+		r = remote_new(&c->remote, m->pool, c->j, &c->fz, e);
+	for (size_t i = 0; !r && i < m->n_tasks; i++)
+		if (m->tasks[i]->state != TASK_ZOMBIE)
+			r = remote_add_task(c->remote, m->tasks[i]->host, &m->tasks[i]->rt, e);
+	if (!r)
+		r = remote_stop(c->remote, now_us() + c->o->timeout * 1000000ull, e);
+	for (size_t i = 0; !r && i < m->n_tasks; i++)
+		if (m->tasks[i]->rt)
+			link_remote(m->tasks[i], m->tasks[i]->rt);
+	return r;
+}
+
+static void undo_seize(void *ctx)
+{
+	struct checkpoint *c = ctx;
+
+	remote_free(c->remote);
+	c->remote = NULL;
+}
+
+static int step_network_lock(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+
+	if (!model_has_own_ns(c->m, NS_NET))
+		return 0;
+	c->net_locked = true;
+	return hooks_run(&c->hooks, HOOK_NETWORK_LOCK, c->o->tree, NULL, e);
+}
+
+static void undo_network_lock(void *ctx)
+{
+	struct checkpoint *c = ctx;
+	struct err late = { 0 };
+
+	if (!c->net_locked)
+		return;
+	c->net_locked = false;
+	if (hooks_run(&c->hooks, HOOK_NETWORK_UNLOCK, c->o->tree, NULL, &late))
+		log_warn("hook network-unlock: %s %s", late.object, late.why);
+}
+
+/* The only time when foreign code runs in the tasks: as short as can be. */
+static int step_inside(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct model *m = c->m;
+	struct err late = { 0 };
+	int x, r = remote_enter(c->remote, ARENA_TASK, ARENA_THREAD, e);
+
+	for (size_t i = 0; !r && i < m->n_tasks; i++)
+		if (m->tasks[i]->rt)
+			r = task_dump_calls(m, m->tasks[i], e);
+	if (!r)
+		r = remote_run(c->remote, e);
+	for (size_t i = 0; !r && i < m->n_tasks; i++)
+		if (m->tasks[i]->rt)
+			r = task_dump_results(m, m->tasks[i], e);
+	x = remote_leave(c->remote, r ? &late : e);
+	if (r)
+		return r;
+	/* Should we die from here on, the tasks stay where they are until somebody thaws them. */
+	return x ? x : freezer_set(c->freezer, true, false, e);
+}
+
+static int step_tasks(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct model *m = c->m;
+	int r = task_ids_dump(m, e);
+
+	for (size_t i = 0; !r && i < m->n_tasks; i++)
+		r = task_dump(m, m->tasks[i], e);
+	return r;
+}
+
+static int dump_fs(struct model *m, struct task *t, struct err *e)
+{
+	static const char *const names[] = { "cwd", "root" };
+	struct file_obj **objs[] = { &t->cwd, &t->root };
+
+	for (int i = 0; i < 2; i++) {
+		_cleanup_close_ int fd = -EBADF;
+		char path[64], name[4096];
+		int r = proc_readlink(t->host, names[i], name, sizeof(name), e);
+
+		if (r)
+			return r;
+		snprintf(path, sizeof(path), "/proc/%d/%s", t->host, names[i]);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, "open", "%s", path);
+		r = fd_dump_file(m, t, fd, name, 0, objs[i], e);
+		if (r)
+			return err_in(e, "%s of pid %d", names[i], t->host);
+	}
+	return 0;
+}
+
+static int step_files(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct model *m = c->m;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+		uint64_t brk;
+		int dumpable;
+		bool thp;
+
+		if (!t->rt)
+			continue;
+		r = mem_dump_maps(m, t, &file_ops, e);
+		if (!r)
+			r = dump_fs(m, t, e);
+		if (!r)
+			r = fd_dump_task(m, t, e);
+		task_inside(t, &brk, &dumpable, &thp);
+		mem_set_inside(m, t, brk, dumpable, thp);
+		if (!r)
+			r = cancel_check(e);
+	}
+	return r;
+}
+
+static int step_pages(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct model *m = c->m;
+	uint64_t t0 = now_us();
+	int r = 0;
+
+	for (size_t i = 0; !r && i < m->n_tasks; i++) {
+		if (!m->tasks[i]->rt)
+			continue;
+		r = mem_dump_pages(m, m->tasks[i], e);
+		if (!r)
+			r = cancel_check(e);
+	}
+	if (!r)
+		r = mem_dump_finish(m, e);
+	c->times.memdump = c->times.memwrite = now_us() - t0;
+	return r;
+}
+
+static int step_namespaces(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct model *m = c->m;
+	_cleanup_close_ int sock = -EBADF;
+	int r = ns_dump(m, e);
+
+	if (!r)
+		r = mounts_dump(m, e);
+	if (!r && model_has_own_ns(m, NS_NET)) {
+		r = ns_socket(m->root->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE,
+			      &sock, e);
+		if (!r)
+			r = netns_dump(m, sock, e);
+	}
+	return r;
+}
+
+static int write_inventory(struct model *m, struct err *e)
+{
+	InventoryEntry *i = m->inventory;
+
+	i->img_version = 2;
+	i->has_fdinfo_per_id = i->fdinfo_per_id = true;
+	i->has_ns_per_id = i->ns_per_id = true;
+	i->has_lsmtype = 1;
+	i->lsmtype = LSMTYPE__NO_LSM;
+	i->has_dump_uptime = 1;
+	i->dump_uptime = now_us();
+	return image_put_one(m->dir, IMG_INVENTORY, 0, &i->base, e);
+}
+
+static int step_write(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	struct model *m = c->m;
+	int r = fd_dump_finish(m, e);
+
+	if (!r)
+		r = task_dump_finish(m, e);
+	if (!r)
+		r = write_inventory(m, e);
+	if (!r)
+		r = image_dir_commit(m->dir, !c->o->no_sync, e);
+	c->committed = !r;
+	return r;
+}
+
+static int step_post_dump(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+
+	c->times.frozen = now_us() - c->t_frozen;
+	stats_dump(c->m, &c->times);
+	if (stats_write(c->m, "dump", e))
+		return -e->code;
+	return hooks_run(&c->hooks, HOOK_POST_DUMP, c->o->tree, c->ret_status, e);
+}
+
+/* The images are whole. From here on nothing is undone: the tasks die or go on. */
+static int step_end(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	bool gone = !c->o->leave_running && !c->o->leave_stopped;
+	int r;
+
+	cancel_ignore();
+	if (gone) {
+		/* A frozen v1 task cannot die. */
+		r = freezer_set(c->freezer, false, false, e);
+		if (!r)
+			r = remote_kill(c->remote, now_us() + c->o->timeout * 1000000ull, e);
+	} else {
+		undo_network_lock(c);
+		if (c->o->leave_stopped)
+			kill(c->o->tree, SIGSTOP);
+		r = remote_detach(c->remote, e);
+	}
+	if (r)
+		return r;
+	r = freezer_end(c->freezer, gone, e);
+	c->freezer = NULL;
+	return r;
+}
+
+static const struct step steps[] = {
+	{ "image directory", step_images, undo_images },
+	{ "hook pre-dump", step_pre_dump, NULL },
+	{ "freeze", step_freeze, undo_freeze },
+	{ "seize", step_seize, undo_seize },
+	{ "network lock", step_network_lock, undo_network_lock },
+	/* Before anything else is read: memory must show no trace of the parasite. */
+	{ "ask inside", step_inside, NULL },
+	{ "tasks", step_tasks, NULL },
+	/* Files before pages: mappings name their files. */
+	{ "mappings and files", step_files, NULL },
+	{ "namespaces", step_namespaces, NULL },
+	{ "pages", step_pages, NULL },
+	/* The manifest is written last; it makes the checkpoint. */
+	{ "write images", step_write, NULL },
+	/* May veto, so nothing is killed before. */
+	{ "hook post-dump", step_post_dump, NULL },
+	{ "end", step_end, NULL },
+};
+
+static int work(void *arg, struct err *e)
+{
+	struct checkpoint *c = arg;
+	int r = steps_run(steps, ARRAY_SIZE(steps), c, e);
+
+	if (c->remote)
+		remote_free(c->remote);
+	image_dir_free(c->m->dir);
+	return r;
+}
+
+int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_status,
+		   struct err *e)
+{
+	struct checkpoint c = { .o = o, .problems = problems };
+	int r;
+
+	*ret_status = 0;
+	c.ret_status = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			    0);
+	if (c.ret_status == MAP_FAILED)
+		return err_sys(e, "mmap", "a shared page");
+	c.m = model_new(o);
+	c.hooks = (struct hooks){ .scripts = o->action_scripts, .n_scripts = o->n_action_scripts,
+				  .images_fd = -1 };
+	r = not_ourselves(o, e);
+	if (!r)
+		r = preflight(c.m, problems, e);
+	if (!r)
+		r = sum_up(o, problems, e);
+	if (!r)
+		r = journal_create(&c.j, NULL, "dump", o->tree, e);
+	if (!r)
+		r = watchdog_run(c.j, undo_kinds, work, &c, e);
+	*ret_status = *c.ret_status;
+	munmap(c.ret_status, sizeof(int));
+	journal_close(c.j);
+	model_free(c.m);
+	return r;
+}

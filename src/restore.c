@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Restore, step by step. The coordinator reads and checks everything, lets the
+ * stubs grow the tree, makes the objects meanwhile, builds all tasks at once,
+ * and lets them go together. Until the commit a failure leaves nothing behind.
+ */
+#define LOG_MODULE "restore"
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/journal.h"
+#include "base/log.h"
+#include "base/watchdog.h"
+#include "hooks/hooks.h"
+#include "image/image.h"
+#include "model/build.h"
+#include "model/model.h"
+#include "model/options.h"
+#include "mounts/mounts.h"
+#include "netns/netns.h"
+#include "nsops/nsops.h"
+#include "parasite/stub.h"
+#include "src/fd/fd.h"
+#include "src/mem/mem.h"
+#include "src/task/restore.h"
+#include "src/task/task.h"
+#include "stats.h"
+#include "steps.h"
+#include "undo.h"
+
+#include <linux/netlink.h>
+#include <linux/sched.h>
+#include <sys/socket.h>
+
+/* A number taken by a zombie that its parent is about to reap is worth waiting for. */
+#define PID_WAIT_US (2ull * 1000 * 1000)
+
+struct restore {
+	const struct options *o;
+	struct err_list *problems;
+	struct model *m;
+	struct hooks hooks;
+	struct journal *j;
+	int guard;
+	struct stub_set *stubs;
+	int root_fd;
+	struct build *builds;
+	uint64_t t_start, t_forked;
+};
+
+static const struct mem_file_ops file_ops = {
+	.dump_file = fd_dump_file,
+	.file_for_map = fd_file_for_map,
+};
+
+static int too_many(struct restore *r, const char *what, struct err *e)
+{
+	if (!r->problems->n)
+		return 0;
+	*e = r->problems->v[0];
+	if (r->problems->n == 1) {
+		r->problems->n = 0;
+		return -e->code;
+	}
+	return err_set(e, e->class, e->code, what, "", "%zu things stand in the way", r->problems->n);
+}
+
+static int step_images(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	struct model *m = r->m;
+	int x = image_dir_open(&m->dir, r->o->images_dir, m->pool, &m->foreign, e);
+
+	if (!x && m->foreign)
+		log_warn("%s holds no manifest: images of another tool, going on without their checksums",
+			 r->o->images_dir);
+	if (!x)
+		x = image_get_one(m->dir, IMG_INVENTORY, 0, &inventory_entry__descriptor,
+				  &m->inventory, e);
+	if (!x)
+		x = task_read(m, e);
+	if (!x)
+		x = ns_read(m, e);
+	if (!x)
+		x = fd_read(m, e);
+	if (!x)
+		x = mem_read(m, e);
+	if (!x)
+		x = mounts_read(m, e);
+	if (!x)
+		x = netns_read(m, e);
+	r->hooks.images_fd = x ? -1 : image_dir_fd(m->dir);
+	return x;
+}
+
+static int step_check(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	uint64_t deadline = now_us() + PID_WAIT_US;
+	int x;
+
+	for (;;) {
+		x = task_conflicts(r->m, r->problems, e);
+		if (x || !r->problems->n || now_us() > deadline || cancelled())
+			break;
+		err_list_free(r->problems);
+		usleep(2000);
+	}
+	if (!x)
+		x = task_privileges(r->m, r->problems, e);
+	if (!x)
+		x = mounts_check(r->m, r->problems, e);
+	return x ? x : too_many(r, "restore", e);
+}
+
+static int hook(struct restore *r, enum hook_point p, struct err *e)
+{
+	pid_t pid = r->stubs && r->stubs->n ? r->stubs->v[0]->host : 0;
+
+	return hooks_run(&r->hooks, p, pid, NULL, e);
+}
+
+static int step_pre_restore(void *ctx, struct err *e)
+{
+	return hook(ctx, HOOK_PRE_RESTORE, e);
+}
+
+static int max_fd(const struct model *m)
+{
+	int max = 0;
+
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		const struct task *t = m->tasks[i];
+
+		if (t->n_fds && t->fds[t->n_fds - 1].fd > max)
+			max = t->fds[t->n_fds - 1].fd;
+		/* Slots are numbered from 0: descriptors, files of mappings, a few more. */
+		if ((int)(t->n_fds + t->n_vmas) + 16 > max)
+			max = t->n_fds + t->n_vmas + 16;
+	}
+	return max;
+}
+
+static int step_arena(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	uint64_t(*ranges)[2];
+	size_t n;
+	int x = mem_ranges(r->m, &ranges, &n, e);
+
+	if (!x)
+		x = stubs_new(&r->stubs, r->m->pool, (const uint64_t(*)[2])ranges, n, max_fd(r->m),
+			      r->m->n_tasks, r->m->n_threads, e);
+	return x ? x : task_plan(r->m, r->stubs, e);
+}
+
+static void undo_arena(void *ctx)
+{
+	struct restore *r = ctx;
+
+	stubs_free(r->stubs);
+	r->stubs = NULL;
+}
+
+static int step_birth(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	uint64_t flags = ns_clone_flags(r->m);
+	int x;
+
+	if (r->o->restore_sibling)
+		flags |= CLONE_PARENT;
+	x = stubs_birth(r->stubs, flags, true, e);
+	if (x)
+		return x;
+	return journal_add(r->j, UNDO_KILL, &r->stubs->v[0]->host, sizeof(pid_t), NULL, e);
+}
+
+static bool has_own_namespaces(const struct restore *r)
+{
+	return ns_clone_flags(r->m) != 0;
+}
+
+static int fill_net(struct restore *r, struct err *e)
+{
+	_cleanup_close_ int sock = -EBADF;
+	int x;
+
+	if (!model_has_own_ns(r->m, NS_NET))
+		return 0;
+	x = ns_socket(r->stubs->v[0]->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE, &sock,
+		      e);
+	return x ? x : netns_fill(r->m, sock, e);
+}
+
+/* Run the maker's program and fetch what was wished for. */
+static int maker_run(struct restore *r, struct maker *mk, struct err *e)
+{
+	struct stub *root = r->stubs->v[0];
+	_cleanup_close_ int pidfd = -EBADF;
+	int x = stub_run(r->stubs, root, mk->p, e);
+
+	if (x || !mk->n_wishes)
+		return x;
+	pidfd = syscall(SYS_pidfd_open, root->host, 0);
+	if (pidfd < 0)
+		return err_sys(e, "pidfd_open", "root task %d", root->host);
+	for (size_t i = 0; i < mk->n_wishes; i++) {
+		int fd = syscall(SYS_pidfd_getfd, pidfd, (int)prog_res(mk->p, mk->wishes[i].call), 0);
+
+		if (fd < 0)
+			return err_sys(e, "pidfd_getfd", "root task %d", root->host);
+		*mk->wishes[i].ret_fd = fd;
+	}
+	return 0;
+}
+
+static int step_namespaces(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	struct prog p;
+	struct maker mk = { .m = r->m, .p = &p };
+	int x = stubs_born(r->stubs, e);
+
+	r->t_forked = now_us();
+	if (x || !has_own_namespaces(r))
+		return x;
+	x = hook(r, HOOK_SETUP_NAMESPACES, e);
+	prog_init(&p, &r->stubs->arena);
+	if (!x)
+		x = ns_build(&mk, e);
+	if (!x)
+		x = mounts_build(&mk, e);
+	if (!x)
+		x = maker_run(r, &mk, e);
+	if (!x)
+		x = mounts_fill(r->m, r->stubs->v[0]->host, e);
+	if (!x)
+		x = fill_net(r, e);
+	prog_free(&p);
+	return x ? x : hook(r, HOOK_POST_SETUP_NAMESPACES, e);
+}
+
+static int step_objects(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	struct prog p, close_all;
+	struct maker mk = { .m = r->m, .p = &p };
+	char path[64] = "/";
+	int x;
+
+	if (model_has_own_ns(r->m, NS_MNT))
+		snprintf(path, sizeof(path), "/proc/%d/root", r->stubs->v[0]->host);
+	r->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (r->root_fd < 0)
+		return err_sys(e, "open", "%s", path);
+	prog_init(&p, &r->stubs->arena);
+	x = mem_open(r->m, &file_ops, r->root_fd, e);
+	if (!x)
+		x = fd_open(r->m, &mk, r->root_fd, e);
+	if (!x)
+		x = maker_run(r, &mk, e);
+	if (!x)
+		x = fd_open_made(r->m, r->root_fd, e);
+	if (!x && mk.n_wishes) {
+		/* The maker becomes the root task: its table must be empty again. */
+		prog_init(&close_all, &r->stubs->arena);
+		prog_call(&close_all, "close what was made", SYS_close_range, 0,
+			  r->stubs->sock_base - 1, 0);
+		x = stub_run(r->stubs, r->stubs->v[0], &close_all, e);
+		prog_free(&close_all);
+	}
+	prog_free(&p);
+	return x;
+}
+
+static void undo_objects(void *ctx)
+{
+	struct restore *r = ctx;
+
+	if (r->root_fd >= 0)
+		close(r->root_fd);
+	r->root_fd = -EBADF;
+}
+
+/* umask, root and working directory; the directories come as slots. */
+static int build_fs(struct restore *r, struct build *b, struct err *e)
+{
+	struct task *t = b->t;
+	int x, fd;
+
+	if (t->fs && t->fs->has_umask)
+		prog_call(b->p, "set the umask", SYS_umask, t->fs->umask);
+	if (t->root && strcmp(t->root->entry->reg->name, "/")) {
+		x = fd_file_for_map(r->m, t->root, r->root_fd, false, &fd, e);
+		if (x)
+			return x;
+		prog_call(b->p, "enter the root directory", SYS_fchdir, build_slot(b, fd));
+		prog_call(b->p, "change the root", SYS_chroot, (uint64_t)prog_strdup(b->p, "."));
+	}
+	if (t->cwd) {
+		x = fd_file_for_map(r->m, t->cwd, r->root_fd, false, &fd, e);
+		if (x)
+			return x;
+		prog_call(b->p, "enter the working directory", SYS_fchdir, build_slot(b, fd));
+	}
+	return 0;
+}
+
+static int build_alive(struct restore *r, struct build *b, struct err *e)
+{
+	int x = fd_build_slots(b, e);
+
+	if (!x)
+		x = build_fs(r, b, e);
+	if (!x)
+		x = mem_build(b, &file_ops, r->root_fd, e);
+	if (!x)
+		x = fd_build_place(b, e);
+	if (x)
+		return x;
+	stub_close_service_call(r->stubs, b->p);
+	return task_build(b, r->stubs, e);
+}
+
+/* The body is compiled first: only then it is known which descriptors it needs. */
+static int build_task(struct restore *r, struct task *t, struct build *b, struct err *e)
+{
+	struct prog *whole = &t->stub->threads[0].build;
+	struct prog body;
+	int x = 0;
+
+	prog_init(&body, &r->stubs->arena);
+	*b = (struct build){ .m = r->m, .t = t, .p = &body };
+	if (t->state == TASK_ZOMBIE)
+		task_build_zombie(b);
+	else
+		x = build_alive(r, b, e);
+	if (x) {
+		prog_free(&body);
+		return err_in(e, "pid %d", t->pid);
+	}
+	stub_recv_calls(r->stubs, whole, t->stub, b->n_slots);
+	prog_append(whole, &body);
+	b->p = NULL;
+	return 0;
+}
+
+static void print_plan(struct restore *r)
+{
+	for (size_t i = 0; i < r->stubs->n; i++) {
+		struct stub *st = r->stubs->v[i];
+
+		printf("pid %d%s: birth\n", st->pid, st->owner ? "" : " (helper)");
+		prog_print(&st->birth, stdout);
+		for (size_t k = 0; k < st->n_threads; k++) {
+			printf("pid %d thread %d: build\n", st->pid, st->threads[k].tid);
+			prog_print(&st->threads[k].build, stdout);
+			printf("pid %d thread %d: last words\n", st->pid, st->threads[k].tid);
+			prog_print(&st->threads[k].final, stdout);
+		}
+	}
+}
+
+static int step_build(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	struct model *m = r->m;
+	struct stub_fds *fds = pool_alloc(m->pool, r->stubs->n * sizeof(*fds));
+	int x = 0;
+
+	r->builds = pool_alloc(m->pool, m->n_tasks * sizeof(*r->builds));
+	for (size_t i = 0; !x && i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+
+		x = build_task(r, t, &r->builds[i], e);
+		fds[t->stub->index] = (struct stub_fds){ r->builds[i].slots, r->builds[i].n_slots };
+		if (x || t->state == TASK_ZOMBIE)
+			continue;
+		t->stub->final_gadget = mem_final_gadget(m, t);
+		if (!t->stub->final_gadget)
+			return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "restore", "",
+				       "pid %d holds no `syscall` instruction in executable memory",
+				       t->pid);
+		x = task_build_final(m, t, e);
+		task_dress(t);
+	}
+	if (!x && r->o->plan)
+		print_plan(r);
+	return x ? x : stubs_build(r->stubs, fds, e);
+}
+
+static int step_seize(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	int x = stubs_find(r->stubs, model_has_own_ns(r->m, NS_PID), e);
+
+	if (!x)
+		x = stubs_seize(r->stubs, e);
+	if (!x)
+		x = stubs_final(r->stubs, e);
+	if (!x)
+		x = fd_finish(r->m, e);
+	if (!x)
+		x = task_outside(r->m, e);
+	return x;
+}
+
+static int step_dress(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+
+	return stubs_dress(r->stubs, task_xstate, e);
+}
+
+static int step_post_restore(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	int x = hook(r, HOOK_POST_RESTORE, e);
+
+	if (!x && model_has_own_ns(r->m, NS_NET))
+		x = hook(r, HOOK_NETWORK_UNLOCK, e);
+	return x ? x : hook(r, HOOK_PRE_RESUME, e);
+}
+
+static int write_pidfile(struct restore *r, struct err *e)
+{
+	char text[16];
+	int x, fd;
+
+	if (!r->o->pidfile)
+		return 0;
+	fd = open(r->o->pidfile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e, "open", "%s", r->o->pidfile);
+	snprintf(text, sizeof(text), "%d", r->stubs->v[0]->host);
+	x = write_all(fd, text, strlen(text));
+	close(fd);
+	if (x)
+		return err_set(e, ERR_SYSTEM, -x, "write", r->o->pidfile, "%s", strerror(-x));
+	return 0;
+}
+
+static int step_commit(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	int x = write_pidfile(r, e);
+
+	return x ? x : stubs_commit(r->stubs, e);
+}
+
+static const struct step steps[] = {
+	{ "read the images", step_images, NULL },
+	{ "check the target", step_check, NULL },
+	{ "hook pre-restore", step_pre_restore, NULL },
+	{ "plan", step_arena, undo_arena },
+	{ "grow the tree", step_birth, NULL },
+	{ "namespaces", step_namespaces, NULL },
+	{ "objects", step_objects, undo_objects },
+	{ "build the tasks", step_build, NULL },
+	/* Credentials drop here, so everything that needs privilege comes before. */
+	{ "last words", step_seize, NULL },
+	{ "registers", step_dress, NULL },
+	{ "hook post-restore", step_post_restore, NULL },
+	/* Nothing below may fail: from the commit on the tasks outlive us. */
+	{ "commit", step_commit, NULL },
+};
+
+/* As a shell would: 128 + signal for a signalled end. */
+static int wait_for_root(pid_t pid, int *ret_status, struct err *e)
+{
+	int status;
+
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "wait for", "root task %d", pid);
+	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return 0;
+}
+
+static int let_go(struct restore *r, int *ret_status, struct err *e)
+{
+	pid_t root = r->stubs->v[0]->host;
+	struct err late = { 0 };
+	int x;
+
+	cancel_ignore();
+	x = stubs_release(r->stubs, r->o->leave_stopped, e);
+	if (x)
+		return x;
+	if (hook(r, HOOK_POST_RESUME, &late))
+		log_warn("hook post-resume: %s", late.why);
+	stats_restore(r->m, r->t_forked - r->t_start, now_us() - r->t_start);
+	x = stats_write(r->m, "restore", e);
+	if (x)
+		return x;
+	log_info("restored %zu processes, root %d", r->m->n_tasks, root);
+	stubs_free(r->stubs);
+	r->stubs = NULL;
+	if (r->o->restore_detached || r->o->restore_sibling || r->o->leave_stopped)
+		return 0;
+	if (r->o->exec_cmd) {
+		log_flush();
+		execvp(r->o->exec_cmd[0], r->o->exec_cmd);
+		return err_sys(e, "exec", "%s", r->o->exec_cmd[0]);
+	}
+	return wait_for_root(root, ret_status, e);
+}
+
+int restore_run(const struct options *o, struct err_list *problems, int *ret_status, struct err *e)
+{
+	struct restore r = { .o = o, .problems = problems, .guard = -1, .root_fd = -EBADF,
+			     .t_start = now_us() };
+	int x;
+
+	*ret_status = 0;
+	r.m = model_new(o);
+	r.hooks = (struct hooks){ .scripts = o->action_scripts, .n_scripts = o->n_action_scripts,
+				  .images_fd = -1 };
+	x = journal_create(&r.j, NULL, "restore", getpid(), e);
+	if (!x) {
+		r.guard = watchdog_guard(r.j, undo_kinds, e);
+		x = r.guard < 0 ? r.guard : 0;
+	}
+	if (!x)
+		x = steps_run(steps, ARRAY_SIZE(steps), &r, e);
+	if (r.j) {
+		struct err late = { 0 };
+
+		/* After success there is nothing to undo: the root is no longer ours to kill. */
+		if (x)
+			journal_undo(r.j, undo_kinds, &late);
+		else
+			journal_forget(r.j);
+	}
+	if (r.guard >= 0)
+		watchdog_release(r.guard);
+	journal_close(r.j);
+	mem_close(r.m);
+	if (!x)
+		x = let_go(&r, ret_status, e);
+	if (r.root_fd >= 0)
+		close(r.root_fd);
+	image_dir_free(r.m->dir);
+	model_free(r.m);
+	return x;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Restore: the step table is in restore.c. */
+#ifndef STASIS_RESTORE_H
+#define STASIS_RESTORE_H
+
+struct err;
+struct err_list;
+struct options;
+
+/*
+ * Restore the tree of o->images_dir. With several problems found before
+ * anything was made they are all in @problems (zeroed by the caller) and @e
+ * sums up. Waits for the root task unless o->restore_detached; then *ret_status
+ * is how it ended, as a shell reports it.
+ */
+int restore_run(const struct options *o, struct err_list *problems, int *ret_status,
+		struct err *e);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Running step tables. */
+#define LOG_MODULE "steps"
+#include "steps.h"
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/watchdog.h"
+
+int steps_run(const struct step *steps, size_t n, void *ctx, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t t0 = now_us();
+		int r = cancel_check(e);
+
+		if (!r)
+			r = steps[i].run(ctx, e);
+		log_info("step %zu/%zu %s: %s, %llu us", i + 1, n, steps[i].name, r ? "failed" : "done",
+			 (unsigned long long)(now_us() - t0));
+		if (!r)
+			continue;
+		err_in(e, "step \"%s\"", steps[i].name);
+		for (size_t k = i + 1; k-- > 0;)
+			if (steps[k].undo)
+				steps[k].undo(ctx);
+		return r;
+	}
+	return 0;
+}

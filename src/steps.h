@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Step tables: what a checkpoint or a restore consists of, in order. Reading
+ * the table is reading the design.
+ */
+#ifndef STASIS_STEPS_H
+#define STASIS_STEPS_H
+
+#include <stddef.h>
+
+struct err;
+
+struct step {
+	const char *name;
+	int (*run)(void *ctx, struct err *e);
+	/* Undoes what run() may have done, also when run() failed half-way. May be NULL. */
+	void (*undo)(void *ctx);
+};
+
+/*
+ * Run all; on failure undo in reverse order from the failed one and add the
+ * step's name to the error. Asks cancelled() before each step.
+ */
+int steps_run(const struct step *steps, size_t n, void *ctx, struct err *e);
+
+#endif

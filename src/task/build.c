@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Building a process around its stub: what is neither memory nor files. All
+ * calls are appended to programs; nothing is done here.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "base/err.h"
+#include "task/restore.h"
+#include "task/task-internal.h"
+
+#define SS_AUTODISARM_ (1u << 31)
+#define SS_ONSTACK_ 1u
+
+static ThreadCoreEntry *tc_of(const struct thread *th)
+{
+	return th->core->thread_core;
+}
+
+/* Set up by each thread for itself, as the kernel wants it. rseq last: from then on the kernel writes there. */
+static void self_calls(struct prog *p, const struct thread *th)
+{
+	const ThreadCoreEntry *tc = tc_of(th);
+	const char *comm = tc->comm ? tc->comm : th->core->tc ? th->core->tc->comm : "";
+	char name[16];
+
+	prog_call(p, "set clear_child_tid", SYS_set_tid_address,
+		  th->core->thread_info->clear_tid_addr);
+	if (tc->futex_rla)
+		prog_call(p, "set the robust list", SYS_set_robust_list, tc->futex_rla,
+			  tc->futex_rla_len);
+	if (tc->sas && !(tc->sas->ss_flags & 2 /* SS_DISABLE */)) {
+		struct kernel_stack ss = {
+			.sp = tc->sas->ss_sp,
+			/* ONSTACK only says where the stack pointer was. */
+			.flags = tc->sas->ss_flags & SS_AUTODISARM_,
+			.size = tc->sas->ss_size,
+		};
+
+		prog_call(p, "set the alternate stack", SYS_sigaltstack,
+			  (uint64_t)prog_dup(p, &ss, sizeof(ss)), 0);
+	}
+	snprintf(name, sizeof(name), "%s", comm);
+	prog_call(p, "set the name", SYS_prctl, PR_SET_NAME, (uint64_t)prog_strdup(p, name));
+	if (tc->has_timer_slack)
+		prog_call(p, "set the timer slack", SYS_prctl, PR_SET_TIMERSLACK, tc->timer_slack);
+	if (tc->rseq_entry && tc->rseq_entry->rseq_abi_pointer)
+		prog_call(p, "register rseq", SYS_rseq, tc->rseq_entry->rseq_abi_pointer,
+			  tc->rseq_entry->rseq_abi_size, 0, tc->rseq_entry->signature);
+}
+
+static void action_calls(struct prog *p, const TaskCoreEntry *tc)
+{
+	size_t i = 0;
+
+	for (int s = 1; s <= N_SIGNALS && i < tc->n_sigactions; s++) {
+		const SaEntry *sa;
+		struct kernel_sigaction k;
+
+		if (s == SIGKILL || s == SIGSTOP)
+			continue;
+		sa = tc->sigactions[i++];
+		k = (struct kernel_sigaction){ sa->sigaction, sa->flags, sa->restorer, sa->mask };
+		if (k.handler || k.flags || k.mask)
+			prog_call(p, "set a signal action", SYS_rt_sigaction, s,
+				  (uint64_t)prog_dup(p, &k, sizeof(k)), 0, 8);
+	}
+}
+
+/* Wait until @t's dead children are dead, and take the SIGCHLD that their end or a helper's left. */
+static void settle_children(struct prog *p, const struct task *t)
+{
+	uint64_t *set = prog_alloc(p, sizeof(*set));
+	struct timespec *now = prog_alloc(p, sizeof(*now));
+
+	for (size_t i = 0; i < t->n_children; i++)
+		if (t->children[i]->state == TASK_ZOMBIE)
+			prog_call(p, "wait for the zombie", SYS_waitid, P_PID, t->children[i]->pid,
+				  (uint64_t)prog_alloc(p, sizeof(siginfo_t)), WEXITED | WNOWAIT, 0);
+	*set = 1ull << (SIGCHLD - 1);
+	prog_call(p, "drop their SIGCHLD", SYS_rt_sigtimedwait | SV_IGN, (uint64_t)set, 0,
+		  (uint64_t)now, 8);
+}
+
+int task_build(struct build *b, struct stub_set *s, struct err *e)
+{
+	struct task *t = b->t;
+	struct thread *leader = &t->threads[0];
+	const TaskCoreEntry *tc = leader->core->tc;
+	struct prog *p = b->p;
+
+	if (tc->personality)
+		prog_call(p, "set the personality", SYS_personality, tc->personality);
+	action_calls(p, tc);
+	if (tc->has_child_subreaper && tc->child_subreaper)
+		prog_call(p, "become subreaper", SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+	settle_children(p, t);
+	for (size_t k = 1; k < t->n_threads; k++) {
+		stub_spawn_thread_call(s, p, t->stub, k);
+		self_calls(&t->stub->threads[k].build, &t->threads[k]);
+	}
+	self_calls(p, leader);
+	return 0;
+}
+
+void task_build_zombie(struct build *b)
+{
+	struct task *t = b->t;
+	struct prog *p = b->p;
+	int sig = t->exit_code & 0x7f;
+	struct rlimit no_core = { 0, 0 };
+	uint64_t *none = prog_alloc(p, sizeof(*none));
+	char name[16];
+
+	snprintf(name, sizeof(name), "%s", t->comm);
+	prog_call(p, "set the name", SYS_prctl | SV_IGN, PR_SET_NAME,
+		  (uint64_t)prog_strdup(p, name));
+	if (sig) {
+		prog_call(p, "no core file", SYS_setrlimit | SV_IGN, RLIMIT_CORE,
+			  (uint64_t)prog_dup(p, &no_core, sizeof(no_core)));
+		prog_call(p, "unblock signals", SYS_rt_sigprocmask | SV_IGN, SIG_SETMASK,
+			  (uint64_t)none, 0, 8);
+		prog_call(p, "end by signal", SYS_kill | SV_IGN, t->pid, sig);
+	}
+	prog_call(p, "end", SYS_exit_group | SV_IGN, t->exit_code >> 8 & 0xff);
+}
+
+static void pending_calls(struct prog *p, const SignalQueueEntry *q, pid_t tgid, pid_t tid)
+{
+	for (size_t i = 0; q && i < q->n_signals; i++) {
+		siginfo_t *si = prog_dup(p, q->signals[i]->siginfo.data, sizeof(*si));
+
+		if (tid)
+			prog_call(p, "queue a pending signal", SYS_rt_tgsigqueueinfo, tgid, tid,
+				  si->si_signo, (uint64_t)si);
+		else
+			prog_call(p, "queue a pending signal", SYS_rt_sigqueueinfo, tgid,
+				  si->si_signo, (uint64_t)si);
+	}
+}
+
+static void timer_call(struct prog *p, int which, const ItimerEntry *i)
+{
+	struct itimerval v;
+
+	if (!i || (!i->vsec && !i->vusec))
+		return;
+	v = (struct itimerval){ .it_interval = { i->isec, i->iusec }, .it_value = { i->vsec, i->vusec } };
+	prog_call(p, "start an interval timer", SYS_setitimer, which,
+		  (uint64_t)prog_dup(p, &v, sizeof(v)), 0);
+}
+
+static void process_final(struct prog *p, const struct task *t)
+{
+	const TaskCoreEntry *tc = t->threads[0].core->tc;
+
+	pending_calls(p, tc->signals_s, t->pid, 0);
+	if (tc->timers) {
+		timer_call(p, ITIMER_REAL, tc->timers->real);
+		timer_call(p, ITIMER_VIRTUAL, tc->timers->virt);
+		timer_call(p, ITIMER_PROF, tc->timers->prof);
+	}
+	for (size_t i = 0; tc->rlimits && i < tc->rlimits->n_rlimits && i < RLIM_NLIMITS; i++) {
+		const RlimitEntry *r = tc->rlimits->rlimits[i];
+		struct rlimit l = { r->cur, r->max };
+
+		prog_call(p, "set a limit", SYS_setrlimit, i, (uint64_t)prog_dup(p, &l, sizeof(l)));
+	}
+}
+
+static void sched_calls(struct prog *p, const ThreadCoreEntry *tc)
+{
+	struct sched_param sp = { .sched_priority = tc->has_sched_prio ? tc->sched_prio : 0 };
+
+	if (tc->has_sched_policy && tc->sched_policy != SCHED_OTHER)
+		prog_call(p, "set the scheduling policy", SYS_sched_setscheduler, 0,
+			  tc->sched_policy, (uint64_t)prog_dup(p, &sp, sizeof(sp)));
+	if (tc->has_sched_nice && tc->sched_nice)
+		prog_call(p, "set the nice value", SYS_setpriority, PRIO_PROCESS, 0,
+			  (uint64_t)(int64_t)tc->sched_nice);
+}
+
+int task_build_final(struct model *m, struct task *t, struct err *e)
+{
+	for (size_t k = 0; k < t->n_threads; k++) {
+		struct thread *th = &t->threads[k];
+		const ThreadCoreEntry *tc = tc_of(th);
+		struct prog *p = &t->stub->threads[k].final;
+
+		if (k == 0)
+			process_final(p, t);
+		pending_calls(p, tc->signals_p, t->pid, th->tid);
+		sched_calls(p, tc);
+		task_creds_calls(m, p, th);
+		/* Changing ids clears it, in any thread: the last one to change sets it last. */
+		prog_call(p, "set dumpable", SYS_prctl, PR_SET_DUMPABLE,
+			  !t->mm || !t->mm->has_dumpable || t->mm->dumpable == 1);
+		prog_call(p, "set the parent death signal", SYS_prctl, PR_SET_PDEATHSIG,
+			  tc->has_pdeath_sig ? tc->pdeath_sig : 0);
+	}
+	return 0;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Giving a thread its credentials and seccomp filters: the last of its last
+ * words, since afterwards it may be allowed nothing.
+ *
+ * Order (credentials(7), capabilities(7)): securebits that keep capabilities
+ * over set*uid; inheritable while the bounding set is whole; bounding; ids;
+ * filters while CAP_SYS_ADMIN is there (the tracer suspends them); ambient;
+ * final securebits; final sets; no_new_privs.
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "base/io.h"
+#include "base/proc.h"
+#include "task/restore.h"
+#include "task/task-internal.h"
+
+static uint64_t caps(const uint32_t *w, size_t n)
+{
+	return (n > 0 ? w[0] : 0) | (uint64_t)(n > 1 ? w[1] : 0) << 32;
+}
+
+struct cap_sets {
+	uint64_t inh, prm, eff, bnd, amb;
+};
+
+static struct cap_sets sets_of(const CredsEntry *c)
+{
+	return (struct cap_sets){
+		caps(c->cap_inh, c->n_cap_inh), caps(c->cap_prm, c->n_cap_prm),
+		caps(c->cap_eff, c->n_cap_eff), caps(c->cap_bnd, c->n_cap_bnd),
+		caps(c->cap_amb, c->n_cap_amb),
+	};
+}
+
+static const struct proc_status *own(struct model *m)
+{
+	static const struct err none;
+	struct err e = none;
+	struct proc_status *st = m->own_status;
+
+	if (!st) {
+		st = m->own_status = pool_alloc(m->pool, sizeof(*st));
+		if (proc_status_read(getpid(), getpid(), st, &e))
+			memset(st, 0, sizeof(*st));
+	}
+	return st;
+}
+
+static void capset_call(struct prog *p, uint64_t inh, uint64_t prm, uint64_t eff)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = {
+		{ .effective = eff, .permitted = prm, .inheritable = inh },
+		{ .effective = eff >> 32, .permitted = prm >> 32, .inheritable = inh >> 32 },
+	};
+
+	prog_call(p, "set capabilities", SYS_capset, (uint64_t)prog_dup(p, &h, sizeof(h)),
+		  (uint64_t)prog_dup(p, d, sizeof(d)));
+}
+
+static void filter_calls(struct model *m, struct prog *p, uint32_t index)
+{
+	const SeccompFilter *f = m->seccomp->seccomp_filters[index];
+	struct sock_fprog fp;
+
+	/* Oldest first. The chain was checked to lead to lower indices only. */
+	if (f->has_prev)
+		filter_calls(m, p, f->prev);
+	fp.len = f->filter.len / sizeof(struct sock_filter);
+	fp.filter = prog_dup(p, f->filter.data, f->filter.len);
+	prog_call(p, "install a seccomp filter", SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		  f->has_flags ? f->flags : 0, (uint64_t)prog_dup(p, &fp, sizeof(fp)));
+}
+
+static void seccomp_calls(struct model *m, struct prog *p, const ThreadCoreEntry *tc)
+{
+	if (!tc->has_seccomp_mode)
+		return;
+	if (tc->seccomp_mode == SECCOMP_MODE__strict)
+		prog_call(p, "enter strict seccomp", SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0);
+	else if (tc->seccomp_mode == SECCOMP_MODE__filter && m->seccomp && tc->has_seccomp_filter)
+		filter_calls(m, p, tc->seccomp_filter);
+}
+
+static bool ids_same(const CredsEntry *c, const struct proc_status *o)
+{
+	return c->uid == o->uid[0] && c->euid == o->uid[1] && c->suid == o->uid[2] &&
+	       c->fsuid == o->uid[3] && c->gid == o->gid[0] && c->egid == o->gid[1] &&
+	       c->sgid == o->gid[2] && c->fsgid == o->gid[3];
+}
+
+static bool groups_same(const CredsEntry *c, const struct proc_status *o)
+{
+	return c->n_groups == o->ngroups &&
+	       (!o->ngroups || !memcmp(c->groups, o->groups, o->ngroups * sizeof(*o->groups)));
+}
+
+static void id_calls(struct prog *p, const CredsEntry *c)
+{
+	prog_call(p, "set group ids", SYS_setresgid, c->gid, c->egid, c->sgid);
+	prog_call(p, "set the filesystem group id", SYS_setfsgid, c->fsgid);
+	prog_call(p, "set user ids", SYS_setresuid, c->uid, c->euid, c->suid);
+	prog_call(p, "set the filesystem user id", SYS_setfsuid, c->fsuid);
+}
+
+void task_creds_calls(struct model *m, struct prog *p, const struct thread *th)
+{
+	const ThreadCoreEntry *tc = th->core->thread_core;
+	const CredsEntry *c = tc->creds;
+	const struct proc_status *o = own(m);
+	struct cap_sets s;
+
+	if (!c) {
+		seccomp_calls(m, p, tc);
+		return;
+	}
+	s = sets_of(c);
+	if (!groups_same(c, o))
+		prog_call(p, "set groups", SYS_setgroups, c->n_groups,
+			  (uint64_t)prog_dup(p, c->groups, c->n_groups * sizeof(*c->groups)));
+	if (ids_same(c, o) && s.inh == o->cap_inh && s.prm == o->cap_prm && s.eff == o->cap_eff &&
+	    s.bnd == o->cap_bnd && s.amb == o->cap_amb && !c->secbits) {
+		seccomp_calls(m, p, tc);
+	} else {
+		prog_call(p, "keep capabilities", SYS_prctl, PR_SET_SECUREBITS,
+			  SECBIT_NO_SETUID_FIXUP);
+		capset_call(p, s.inh, o->cap_prm, o->cap_prm);
+		for (int i = 0; i < 64; i++)
+			if ((o->cap_bnd & ~s.bnd) >> i & 1)
+				prog_call(p, "lower the bounding set", SYS_prctl, PR_CAPBSET_DROP, i);
+		id_calls(p, c);
+		seccomp_calls(m, p, tc);
+		for (int i = 0; i < 64; i++)
+			if (s.amb >> i & 1)
+				prog_call(p, "raise an ambient capability", SYS_prctl, PR_CAP_AMBIENT,
+					  PR_CAP_AMBIENT_RAISE, i, 0, 0);
+		prog_call(p, "set securebits", SYS_prctl, PR_SET_SECUREBITS, c->secbits);
+		capset_call(p, s.inh, s.prm, s.eff);
+	}
+	if (c->has_no_new_privs && c->no_new_privs)
+		prog_call(p, "set no_new_privs", SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static int limits_check(struct task *t, struct err_list *problems)
+{
+	const TaskRlimitsEntry *l = t->threads[0].core->tc->rlimits;
+
+	for (size_t i = 0; l && i < l->n_rlimits && i < RLIM_NLIMITS; i++) {
+		struct rlimit now;
+		struct err b = { 0 };
+		char object[64];
+
+		if (getrlimit(i, &now) || l->rlimits[i]->max <= now.rlim_max)
+			continue;
+		snprintf(object, sizeof(object), "limit %zu of pid %d", i, t->pid);
+		err_set(&b, ERR_SYSTEM, EPERM, "restore", object,
+			"its hard value %llu lies above ours (%llu) and CAP_SYS_RESOURCE is missing",
+			(unsigned long long)l->rlimits[i]->max, (unsigned long long)now.rlim_max);
+		err_hint(&b, "run with CAP_SYS_RESOURCE or with higher hard limits (prlimit(1))");
+		err_list_add(problems, &b);
+	}
+	return 0;
+}
+
+int task_privileges(struct model *m, struct err_list *problems, struct err *e)
+{
+	const struct proc_status *o = own(m);
+
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+
+		if (t->state == TASK_ZOMBIE)
+			continue;
+		if (!(o->cap_eff >> CAP_SYS_RESOURCE & 1))
+			limits_check(t, problems);
+		for (size_t k = 0; k < t->n_threads; k++) {
+			const CredsEntry *c = t->threads[k].core->thread_core->creds;
+			struct cap_sets s;
+			uint64_t missing;
+			struct err b = { 0 };
+			char object[64];
+
+			if (!c)
+				continue;
+			s = sets_of(c);
+			missing = ((s.prm | s.bnd | s.inh) & ~o->cap_bnd) | (s.prm & ~o->cap_prm);
+			if (!missing)
+				continue;
+			snprintf(object, sizeof(object), "capabilities of thread %d",
+				 t->threads[k].tid);
+			err_set(&b, ERR_SYSTEM, EPERM, "restore", object,
+				"it held capabilities %#llx that we do not have to give",
+				(unsigned long long)missing);
+			err_hint(&b, "run with at least the capabilities of the checkpointed tree");
+			err_list_add(problems, &b);
+			break;
+		}
+	}
+	return 0;
+}
+
+int task_outside(struct model *m, struct err *e)
+{
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+		const TaskCoreEntry *tc = t->threads[0].core->tc;
+		char path[64], text[16], now[16];
+		int r;
+
+		if (t->state == TASK_ZOMBIE || !tc->has_oom_score_adj)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", t->stub->host);
+		snprintf(text, sizeof(text), "%d", tc->oom_score_adj);
+		if (read_text_at(AT_FDCWD, path, now, sizeof(now)) > 0 &&
+		    atoi(now) == tc->oom_score_adj)
+			continue;
+		r = write_text_at(AT_FDCWD, path, text);
+		if (r) {
+			errno = -r;
+			err_sys(e, "write", "%s = %s", path, text);
+			return err_hint(e, "lowering oom_score_adj needs CAP_SYS_RESOURCE");
+		}
+	}
+	return 0;
+}
