@@ -3,13 +3,9 @@
 #include "checkpoint.h"
 #include "cli/cli.h"
 
-int cmd_dump(struct options *o, char **rest, int *ret_status, struct err *e)
+int cmd_dump(struct invocation *in, struct err *e)
 {
-	int r = cmd_no_operands("dump", rest, e);
+	int r = cmd_no_operands("dump", in->rest, e);
 
-	if (!r)
-		r = checkpoint_run(o, ret_status, e);
-	if (!r && o->display_stats)
-		r = stats_print(o, "stats-dump", stdout, e);
-	return r;
+	return r ? r : checkpoint_run(in->o, &in->problems, &in->status, e);
 }

@@ -13,7 +13,7 @@
 
 static const struct {
 	enum cmd cmd;
-	int (*run)(struct options *o, char **rest, int *ret_status, struct err *e);
+	int (*run)(struct invocation *in, struct err *e);
 } commands[] = {
 	{ CMD_DUMP, cmd_dump },
 	{ CMD_RESTORE, cmd_restore },
@@ -54,31 +54,41 @@ static int open_log(const struct options *o, struct err *e)
 }
 
 /* For the person or program that called us, and into the log when that is a file. */
-static void print_error(const struct options *o, const struct err *e)
+static void print_error(const struct invocation *in, const struct err *e)
 {
 	char text[sizeof(*e) + 64];
+	size_t i;
 
+	if (log_fd() > STDERR_FILENO) {
+		for (i = 0; i < in->problems.n; i++) {
+			err_format(&in->problems.v[i], text, sizeof(text));
+			log_line(LOG_ERROR, "stasis", "%s", text);
+		}
+	}
 	err_format(e, text, sizeof(text));
 	if (log_fd() > STDERR_FILENO)
 		log_line(LOG_ERROR, "stasis", "%s", text);
 	log_flush();
-	if (!strcmp(o->log_format, "json")) {
+	if (!strcmp(in->o->log_format, "json")) {
 		fputs("{\"error\":{", stderr);
 		json_print_err(stderr, e);
+		fputs(",\"problems\":", stderr);
+		json_print_err_list(stderr, &in->problems);
 		fprintf(stderr, ",\"status\":%d}}\n", e->class);
 	} else {
 		fprintf(stderr, "stasis: %s\n", text);
+		print_err_list(stderr, &in->problems);
 	}
 }
 
-static int run(struct options *o, int argc, char **argv, int *ret_status, struct err *e)
+static int run(struct invocation *in, int argc, char **argv, struct err *e)
 {
 	const struct cmd_name *cmd = NULL;
-	char **rest = NULL;
+	struct options *o = in->o;
 	int help = 0, r;
 	size_t i;
 
-	r = options_parse(o, argc, argv, &cmd, &rest, &help, e);
+	r = options_parse(o, argc, argv, &cmd, &in->rest, &help, e);
 	if (r)
 		return r;
 	if (help == 'V')
@@ -97,7 +107,7 @@ static int run(struct options *o, int argc, char **argv, int *ret_status, struct
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (commands[i].cmd == cmd->cmd) {
 			progress_install(o);
-			r = commands[i].run(o, rest, ret_status, e);
+			r = commands[i].run(in, e);
 			progress_end(o);
 			return r;
 		}
@@ -108,8 +118,9 @@ static int run(struct options *o, int argc, char **argv, int *ret_status, struct
 int main(int argc, char **argv)
 {
 	struct options o;
+	struct invocation in = { .o = &o };
 	struct err e;
-	int status = 0, fd;
+	int fd;
 
 	/* Descriptors that we open must not land on a closed 0, 1 or 2. */
 	do {
@@ -119,16 +130,17 @@ int main(int argc, char **argv)
 		close(fd);
 	err_clear(&e);
 	options_init(&o);
-	if (run(&o, argc, argv, &status, &e)) {
-		print_error(&o, &e);
-		if (!status)
-			status = e.class ? e.class : ERR_GENERAL;
+	if (run(&in, argc, argv, &e)) {
+		print_error(&in, &e);
+		if (!in.status)
+			in.status = e.class ? e.class : ERR_GENERAL;
 	} else if (fflush(stdout)) {
 		err_sys(&e, "write", "standard output");
-		print_error(&o, &e);
-		status = ERR_SYSTEM;
+		print_error(&in, &e);
+		in.status = ERR_SYSTEM;
 	}
 	log_close();
+	err_list_free(&in.problems);
 	options_free(&o);
-	return status;
+	return in.status;
 }

@@ -3,10 +3,10 @@
 #include "cli/cli.h"
 #include "recover.h"
 
-int cmd_recover(struct options *o, char **rest, int *ret_status, struct err *e)
+int cmd_recover(struct invocation *in, struct err *e)
 {
-	const char *dir = *rest;
-	int r = cmd_no_operands("recover", dir ? rest + 1 : rest, e);
+	const char *dir = in->rest[0];
+	int r = cmd_no_operands("recover", dir ? in->rest + 1 : in->rest, e);
 
-	return r ? r : recover_run(dir, o->verbosity == 0, e);
+	return r ? r : recover_run(dir, in->o->verbosity == 0, e);
 }

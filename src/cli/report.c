@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Errors as JSON, for --log-format=json and check --json. */
+/* Errors for people, and as JSON for --log-format=json and check --json. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,4 +51,28 @@ void json_print_err(FILE *f, const struct err *e)
 	fputc(',', f);
 	member(f, "class", err_class_name(e->class));
 	fprintf(f, ",\"errno\":%d", e->code);
+}
+
+void json_print_err_list(FILE *f, const struct err_list *l)
+{
+	size_t i;
+
+	fputc('[', f);
+	for (i = 0; i < l->n; i++) {
+		fputs(i ? ",{" : "{", f);
+		json_print_err(f, &l->v[i]);
+		fputc('}', f);
+	}
+	fputc(']', f);
+}
+
+void print_err_list(FILE *f, const struct err_list *l)
+{
+	char text[sizeof(struct err) + 64];
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		err_format(&l->v[i], text, sizeof(text));
+		fprintf(f, "%3zu. %s\n", i + 1, text);
+	}
 }

@@ -11,19 +11,19 @@
 #include "cli/cli.h"
 #include "restore.h"
 
-int cmd_restore(struct options *o, char **rest, int *ret_status, struct err *e)
+int cmd_restore(struct invocation *in, struct err *e)
 {
-	int r = cmd_no_operands("restore", rest, e);
+	char **cmd = in->o->exec_cmd;
+	int r = cmd_no_operands("restore", in->rest, e);
 
 	if (!r)
-		r = restore_run(o, ret_status, e);
-	if (!r && o->display_stats)
-		r = stats_print(o, "stats-restore", stdout, e);
-	if (r || !o->exec_cmd)
+		r = restore_run(in->o, &in->problems, &in->status, e);
+	if (r || !cmd)
 		return r;
+	progress_end(in->o);
 	fflush(NULL);
 	log_flush();
-	execvp(o->exec_cmd[0], o->exec_cmd);
-	err_sys(e, "exec", "%s", o->exec_cmd[0]);
+	execvp(cmd[0], cmd);
+	err_sys(e, "exec", "%s", cmd[0]);
 	return err_hint(e, "the tree is restored and goes on running");
 }
