@@ -41,6 +41,15 @@
 		if (((st) = (s)->v[st##_i])->temporary) {                                          \
 		} else
 #define each_thread(st, th) for ((th) = (st)->threads; (th) < (st)->threads + (st)->n_threads; (th)++)
+/* Without a leader that is about to end, or has. */
+#define each_living(st, th)                                                                        \
+	for ((th) = (st)->threads + (st)->leader_dead; (th) < (st)->threads + (st)->n_threads; (th)++)
+
+/* The thread that acts for its process from outside. */
+static pid_t driver(const struct stub *st)
+{
+	return st->threads[st->leader_dead].host;
+}
 
 static struct stub *by_pid(struct stub_set *s, pid_t pid)
 {
@@ -165,6 +174,24 @@ static int final_post(struct stub_set *s)
 	return n;
 }
 
+/* Only now: children of these threads no longer die with them. */
+static void leaders_end(struct stub_set *s)
+{
+	struct stub *st;
+
+	each_stub(s, st) {
+		struct prog p;
+
+		if (!st->leader_dead)
+			continue;
+		prog_init(&p, &s->arena);
+		prog_call(&p, "end", SYS_exit, 0);
+		prog_seal(&p);
+		ring_post(st->threads[0].ring, &p);
+		prog_free(&p);
+	}
+}
+
 int stubs_final(struct stub_set *s, struct err *e)
 {
 	struct stub *st;
@@ -183,6 +210,7 @@ int stubs_final(struct stub_set *s, struct err *e)
 	if (r)
 		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "wait for the tasks", "last words",
 			       "%u have not answered", s->arena.head->pending);
+	leaders_end(s);
 	return 0;
 }
 
@@ -285,15 +313,15 @@ static int stop_all(struct stub_set *s, struct err *e)
 	int r;
 
 	each_stub(s, st)
-		each_thread(st, th)
+		each_living(st, th)
 			if (th->nap)
 				nap_post(s, th);
 	each_stub(s, st)
-		each_thread(st, th)
+		each_living(st, th)
 			if (ptrace(PTRACE_INTERRUPT, th->host, 0, 0))
 				return err_sys(e, "interrupt", "thread %d", th->host);
 	each_stub(s, st)
-		each_thread(st, th) {
+		each_living(st, th) {
 			r = wait_interrupted(th->host, e);
 			if (!r && th->nap)
 				r = nap_settle(th, e);
@@ -328,7 +356,7 @@ static int drop_arena(struct stub_set *s, struct err *e)
 	each_stub(s, st) {
 		struct user_regs_struct regs;
 
-		r = get_regs(st->host, &regs, e);
+		r = get_regs(driver(st), &regs, e);
 		if (r)
 			return r;
 		regs.rip = st->final_gadget;
@@ -336,35 +364,35 @@ static int drop_arena(struct stub_set *s, struct err *e)
 		regs.orig_rax = -1;
 		regs.rdi = (uint64_t)s->arena.base;
 		regs.rsi = s->arena.len;
-		r = set_regs(st->host, &regs, e);
+		r = set_regs(driver(st), &regs, e);
 		if (r)
 			return r;
-		if (ptrace(PTRACE_SYSCALL, st->host, 0, 0))
-			return err_sys(e, "continue", "pid %d", st->host);
+		if (ptrace(PTRACE_SYSCALL, driver(st), 0, 0))
+			return err_sys(e, "continue", "pid %d", driver(st));
 	}
 	each_stub(s, st) {
-		r = next_syscall_stop(st->host, e);
+		r = next_syscall_stop(driver(st), e);
 		if (r)
 			return r;
-		if (ptrace(PTRACE_SYSCALL, st->host, 0, 0))
-			return err_sys(e, "continue", "pid %d", st->host);
+		if (ptrace(PTRACE_SYSCALL, driver(st), 0, 0))
+			return err_sys(e, "continue", "pid %d", driver(st));
 	}
 	each_stub(s, st) {
 		struct user_regs_struct regs;
 
-		r = next_syscall_stop(st->host, e);
+		r = next_syscall_stop(driver(st), e);
 		if (!r)
-			r = get_regs(st->host, &regs, e);
+			r = get_regs(driver(st), &regs, e);
 		if (r)
 			return r;
 		if (regs.rax)
 			return err_set(e, ERR_GENERAL, -(int)regs.rax, "unmap the arena", "",
 				       "pid %d: %s", st->pid, strerror(-(int)regs.rax));
-		if (ptrace(PTRACE_INTERRUPT, st->host, 0, 0) || ptrace(PTRACE_CONT, st->host, 0, 0))
-			return err_sys(e, "interrupt", "pid %d", st->host);
+		if (ptrace(PTRACE_INTERRUPT, driver(st), 0, 0) || ptrace(PTRACE_CONT, driver(st), 0, 0))
+			return err_sys(e, "interrupt", "pid %d", driver(st));
 	}
 	each_stub(s, st) {
-		r = wait_interrupted(st->host, e);
+		r = wait_interrupted(driver(st), e);
 		if (r)
 			return r;
 	}
@@ -385,7 +413,7 @@ int stubs_dress(struct stub_set *s,
 	if (r)
 		return r;
 	each_stub(s, st)
-		each_thread(st, th) {
+		each_living(st, th) {
 			struct iovec v = { buf, XSTATE_MAX };
 
 			if (ptrace(PTRACE_GETREGSET, th->host, NT_X86_XSTATE, &v))
@@ -412,8 +440,8 @@ int stubs_commit(struct stub_set *s, struct err *e)
 	/* The root's leader last: in a pid namespace its death would still take all with it. */
 	for (int last = 0; last < 2; last++)
 		each_stub(s, st)
-			each_thread(st, th) {
-				if ((st->index == 0 && th == st->threads) != last)
+			each_living(st, th) {
+				if ((st->index == 0 && th->host == driver(st)) != last)
 					continue;
 				if (ptrace(PTRACE_SETOPTIONS, th->host, 0,
 					   PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP) &&
@@ -431,8 +459,8 @@ int stubs_release(struct stub_set *s, bool stopped, struct err *e)
 	int r = 0;
 
 	each_stub(s, st)
-		each_thread(st, th) {
-			int sig = th == st->threads ? (stopped ? SIGSTOP : st->stop_sig) : 0;
+		each_living(st, th) {
+			int sig = th->host == driver(st) ? (stopped ? SIGSTOP : st->stop_sig) : 0;
 
 			/* Injected in the signal path of an interrupt stop a signal is ignored: queue it. */
 			if (sig)

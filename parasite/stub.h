@@ -48,6 +48,7 @@ struct stub {
 	bool temporary;		/* ends by its own build or last program: a zombie or a helper */
 	bool no_threads_wait;	/* its build program does not return (exit) */
 	uint64_t final_gadget;	/* a `syscall` instruction in its final memory */
+	bool leader_dead;	/* threads[0] ends before registers are set */
 	int stop_sig;		/* let go into a job-control stop */
 	size_t index;
 	uint32_t received;	/* calls of the build program after which all descriptors are there */

@@ -70,6 +70,7 @@ struct task {
 	pid_t host;
 	int depth;		/* dump: how many pid namespaces it lives in, as we count */
 	int exit_code;		/* zombies: as wait(2) gives it */
+	bool leader_dead;	/* the leading thread has ended, others live: threads[0] is only a number */
 	char comm[16];
 	unsigned umask;
 	PstreeEntry *pstree;

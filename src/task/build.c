@@ -107,7 +107,8 @@ int task_build(struct build *b, struct stub_set *s, struct err *e)
 		stub_spawn_thread_call(s, p, t->stub, k);
 		self_calls(&t->stub->threads[k].build, &t->threads[k]);
 	}
-	self_calls(p, leader);
+	if (!t->leader_dead)
+		self_calls(p, leader);
 	return 0;
 }
 
@@ -197,6 +198,12 @@ int task_build_final(struct model *m, struct task *t, struct err *e)
 
 		if (k == 0)
 			process_final(p, t);
+		if (k == 0 && t->leader_dead) {
+			/* It ends once the others have said their last words. */
+			prog_call(p, "forget the parent's death", SYS_prctl, PR_SET_PDEATHSIG, 0);
+			t->stub->leader_dead = true;
+			continue;
+		}
 		pending_calls(p, tc->signals_p, t->pid, th->tid);
 		sched_calls(p, tc);
 		task_creds_calls(m, p, th);

@@ -59,7 +59,7 @@ static void actions_dump(struct pool *p, const struct inside *in, TaskCoreEntry 
 static int process_dump(struct model *m, struct task *t, const struct proc_stat *st, CoreEntry *core,
 			struct err *e)
 {
-	struct thread *th = &t->threads[0];
+	struct thread *th = task_speaker(t);
 	const struct inside *in = th->priv;
 	struct pool *p = m->pool;
 	TaskCoreEntry *tc = pool_msg(p, TaskCoreEntry, task_core_entry__init);
@@ -155,6 +155,20 @@ static int thread_dump(struct model *m, struct thread *th, struct err *e)
 	return r;
 }
 
+/* Registers died with it; the process's state is told by another thread. */
+static int dead_leader_dump(struct model *m, struct task *t, struct err *e)
+{
+	struct thread *th = &t->threads[0];
+	struct proc_stat st;
+	int r = proc_stat_read(t->host, &st, e);
+
+	if (r)
+		return r;
+	th->core = pool_msg(m->pool, CoreEntry, core_entry__init);
+	th->core->mtype = CORE_ENTRY__MARCH__X86_64;
+	return process_dump(m, t, &st, th->core, e);
+}
+
 static void zombie_dump(struct model *m, struct task *t)
 {
 	struct pool *p = m->pool;
@@ -178,7 +192,8 @@ int task_dump(struct model *m, struct task *t, struct err *e)
 		return 0;
 	}
 	for (size_t i = 0; i < t->n_threads; i++) {
-		r = thread_dump(m, &t->threads[i], e);
+		r = i == 0 && t->leader_dead ? dead_leader_dump(m, t, e) :
+					       thread_dump(m, &t->threads[i], e);
 		if (r)
 			return err_in(e, "pid %d, thread %d", t->host, t->threads[i].host);
 	}

@@ -49,7 +49,7 @@ int task_creds_dump(struct model *m, struct thread *th, int secbits, uint64_t *r
 		c->no_new_privs = 1;
 	}
 	th->core->thread_core->creds = c;
-	if (th == &th->task->threads[0])
+	if (th == task_speaker(th->task))
 		th->task->umask = st.umask;
 	*ret_shdpnd = st.shdpnd;
 	*ret_sigpnd = st.sigpnd;

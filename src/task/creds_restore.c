@@ -185,7 +185,8 @@ int task_privileges(struct model *m, struct err_list *problems, struct err *e)
 		if (!(o->cap_eff >> CAP_SYS_RESOURCE & 1))
 			limits_check(t, problems);
 		for (size_t k = 0; k < t->n_threads; k++) {
-			const CredsEntry *c = t->threads[k].core->thread_core->creds;
+			const ThreadCoreEntry *tc = t->threads[k].core->thread_core;
+			const CredsEntry *c = tc ? tc->creds : NULL;
 			struct cap_sets s;
 			uint64_t missing;
 			struct err b = { 0 };

@@ -51,6 +51,8 @@ void task_dress(struct task *t)
 		struct stub_thread *st = &t->stub->threads[k];
 		const ThreadCoreEntry *tc = th->core->thread_core;
 
+		if (k == 0 && t->leader_dead)
+			continue;
 		arch_regs_restore(th->core->thread_info, &st->regs);
 		st->sigmask = tc->has_blk_sigset ? tc->blk_sigset :
 			      th->core->tc	 ? th->core->tc->blk_sigset :

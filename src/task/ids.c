@@ -24,7 +24,8 @@ static int id_of(struct model *m, struct kind_list *k, struct task *t, uint32_t 
 
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		int c = proc_kcmp(t->host, k->sorted[mid]->host, k->type, 0, 0);
+		int c = proc_kcmp(task_speaker(t)->host, task_speaker(k->sorted[mid])->host,
+				  k->type, 0, 0);
 
 		if (c < 0) {
 			errno = -c;
@@ -61,7 +62,8 @@ static int threads_share(struct task *t, struct err *e)
 		const char *what;
 	} kinds[] = { { KCMP_FILES, "descriptor table" }, { KCMP_FS, "working directory and umask" } };
 
-	for (size_t i = 1; i < t->n_threads; i++) {
+	/* A dead leader has given its files back: nothing to compare with. */
+	for (size_t i = 1; !t->leader_dead && i < t->n_threads; i++) {
 		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 			char obj[64];
 

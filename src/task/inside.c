@@ -59,7 +59,7 @@ int task_dump_calls(struct model *m, struct task *t, struct err *e)
 			  (uint64_t)in->pdeath);
 		in->secbits_call = prog_call(p, "read securebits", SYS_prctl, PR_GET_SECUREBITS);
 		in->slack_call = prog_call(p, "read the timer slack", SYS_prctl, PR_GET_TIMERSLACK);
-		if (i == 0)
+		if (th == task_speaker(t))
 			process_calls(th, in);
 	}
 	return 0;
@@ -81,7 +81,7 @@ int task_dump_results(struct model *m, struct task *t, struct err *e)
 		in->pdeath = pool_dup(m->pool, in->pdeath, sizeof(*in->pdeath));
 		in->secbits_call = prog_res(p, in->secbits_call);
 		in->slack_call = prog_res(p, in->slack_call);
-		if (i)
+		if (th != task_speaker(t))
 			continue;
 		in->sigactions = pool_dup(m->pool, in->sigactions,
 					  (N_SIGNALS + 1) * sizeof(*in->sigactions));
@@ -96,7 +96,7 @@ int task_dump_results(struct model *m, struct task *t, struct err *e)
 
 void task_inside(const struct task *t, uint64_t *ret_brk, int *ret_dumpable, bool *ret_thp_disabled)
 {
-	const struct inside *in = t->threads[0].priv;
+	const struct inside *in = task_speaker(t)->priv;
 
 	*ret_brk = in->brk;
 	*ret_dumpable = in->dumpable;

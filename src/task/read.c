@@ -185,7 +185,9 @@ static int core_read(struct model *m, struct task *t, struct err *e)
 		r = image_get_one(m->dir, IMG_CORE, th->tid, &core_entry__descriptor, &th->core, e);
 		if (!r && i == 0)
 			r = process_check(t, e);
-		if (!r && t->state != TASK_ZOMBIE)
+		if (!r && i == 0 && t->n_threads > 1 && !th->core->thread_info)
+			t->leader_dead = true;
+		else if (!r && t->state != TASK_ZOMBIE)
 			r = thread_check(th, e);
 		if (r)
 			return r;

@@ -39,15 +39,17 @@ int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint6
 {
 	struct pool *p = m->pool;
 	ThreadCoreEntry *tc = th->core->thread_core;
+	TaskCoreEntry *process;
 	int r = 0;
 
 	tc->signals_p = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
 	if (private)
 		r = peek(p, th->host, 0, &tc->signals_p, e);
-	if (r || !th->core->tc)
+	if (r || th != task_speaker(th->task))
 		return r;
-	th->core->tc->signals_s = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
+	process = th->task->threads[0].core->tc;
+	process->signals_s = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
 	if (shared)
-		r = peek(p, th->host, PTRACE_PEEKSIGINFO_SHARED, &th->core->tc->signals_s, e);
+		r = peek(p, th->host, PTRACE_PEEKSIGINFO_SHARED, &process->signals_s, e);
 	return r;
 }

@@ -45,6 +45,12 @@ struct inside {
 	int restart_nr;		/* for a thread seen in restart_syscall(2): the call behind it, or -1 */
 };
 
+/* The thread that speaks for the process: the leader, or the first living one when it is dead. */
+static inline struct thread *task_speaker(const struct task *t)
+{
+	return &t->threads[t->leader_dead && t->n_threads > 1 ? 1 : 0];
+}
+
 /* arch/x86/regs.c */
 ThreadInfoX86 *arch_regs_dump(struct pool *p, const struct remote_thread *rt,
 			      const struct user_regs_struct *portable);

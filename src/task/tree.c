@@ -55,6 +55,23 @@ static int task_fill(struct model *m, struct task *t, struct err *e)
 	return 0;
 }
 
+/* A dead leader reads as a zombie although other threads go on. */
+static int leader_check(struct task *t, struct err *e)
+{
+	_cleanup_free_ int *tids = NULL;
+	size_t n;
+	int r;
+
+	if (t->state != TASK_ZOMBIE)
+		return 0;
+	r = proc_list(t->host, "task", &tids, &n, e);
+	if (!r && n > 1) {
+		t->leader_dead = true;
+		t->state = TASK_ALIVE;
+	}
+	return r;
+}
+
 static int threads_fill(struct model *m, struct task *t, struct err *e)
 {
 	_cleanup_free_ int *tids = NULL;
@@ -104,6 +121,8 @@ static int subtree_read(struct model *m, struct task *t, struct err *e)
 	int r;
 
 	r = task_fill(m, t, e);
+	if (!r)
+		r = leader_check(t, e);
 	if (!r)
 		r = threads_fill(m, t, e);
 	if (r || t->state == TASK_ZOMBIE)
@@ -210,6 +229,10 @@ int task_preflight(struct model *m, struct task *t, struct err_list *blockers, s
 			 st.tracer);
 		blocker(blockers, t, "hold the task", why, "detach the debugger or tracer first");
 	}
+	if (t->leader_dead)
+		blocker(blockers, t, "checkpoint the process",
+			"its leading thread has ended while others go on, which is not supported yet",
+			NULL);
 	if (t->depth != m->root->depth)
 		blocker(blockers, t, "checkpoint nested pid namespaces",
 			"the task lives in a pid namespace below the root task's",
