@@ -30,3 +30,14 @@ static int check_tree(struct invocation *in, struct err *e)
 	in->status = blockers.n ? ERR_UNSUPPORTED : 0;
 	return 0;
 }
+
+int cmd_check(struct invocation *in, struct err *e)
+{
+	int r = cmd_no_operands("check", in->rest, e);
+
+	if (r)
+		return r;
+	if (in->o->tree)
+		return check_tree(in, e);
+	return err_set(e, ERR_USAGE, EINVAL, "check", "kernel", "name a process tree: --tree PID");
+}
