@@ -100,6 +100,19 @@ struct statmount {
 #define NS_GET_MNTNS_ID _IOR(0xb7, 0x5, __u64)
 #endif
 
+/* linux/userfaultfd.h (6.4, 6.7) */
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
+
+/* asm-generic/mman-common.h (6.13) */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
 /* linux/ptrace.h */
 #ifndef PTRACE_GET_RSEQ_CONFIGURATION
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
