@@ -32,7 +32,11 @@ struct journal;
 struct journal_entry;
 struct remote;
 
-/* How the engine freezes and thaws the set; given by whoever owns the freezer. */
+/*
+ * How the engine freezes and thaws the set; given by whoever owns the freezer.
+ * Writing the state is enough: tasks in ptrace stops freeze where they are, so
+ * nothing needs to be waited for.
+ */
 struct remote_freeze {
 	int (*set)(void *ctx, bool frozen, struct err *e);
 	void *ctx;
@@ -60,7 +64,7 @@ struct remote_thread {
 	int stop_sig;		/* then: the signal */
 	bool exited;		/* a dead leader whose threads live on: no registers */
 	struct sv_ring *ring;	/* between enter and leave */
-	struct prog prog;	/* what remote_run() executes in it; emptied after each run */
+	struct prog prog;	/* what remote_run() executes in it, once; see there */
 };
 
 struct remote_task {
@@ -68,7 +72,7 @@ struct remote_task {
 	struct remote_thread *threads;	/* [0] is the leader */
 	size_t n_threads;
 	struct arena arena;	/* between enter and leave */
-	bool no_parasite;	/* filter forbids it, or nothing to run in: see remote_enter() */
+	bool no_parasite;	/* 32-bit code: remote_enter() refuses */
 };
 
 /* @r lives until remote_free(), which detaches what is still held (after remote_leave()). */
@@ -87,7 +91,8 @@ int remote_add_task(struct remote *r, pid_t pid, struct remote_task **ret, struc
  * Interrupt all, collect all stops (thawing first where the freezer needs it),
  * capture registers, masks and extended state. Threads that appeared since are
  * seized too until two looks agree. @deadline_us as now_us(); a task that does
- * not stop is named (-ETIMEDOUT).
+ * not stop is named (-ETIMEDOUT). -EAGAIN: a vfork parent waits for a child that
+ * we hold; let all go and try again. Afterwards the cgroup is frozen again.
  */
 int remote_stop(struct remote *r, uint64_t deadline_us, struct err *e);
 
@@ -96,9 +101,16 @@ int remote_stop(struct remote *r, uint64_t deadline_us, struct err *e);
  * programs and data of one task besides @data_thread for each of its threads.
  */
 int remote_enter(struct remote *r, size_t data_size, size_t data_thread, struct err *e);
-/* Run all non-empty programs of all threads; results stay readable until remote_leave(). */
+/*
+ * Run all non-empty programs of all threads that have not run yet; results stay
+ * readable until remote_leave(). For a second program in the same thread:
+ * prog_free() and prog_init() the first.
+ */
 int remote_run(struct remote *r, struct err *e);
-/* Take it out everywhere: registers, masks, mappings and restart state are as before. */
+/*
+ * Take it out everywhere: registers, masks, mappings and restart state are as
+ * before. Afterwards the cgroup is frozen.
+ */
 int remote_leave(struct remote *r, struct err *e);
 
 /* Let all go on from where they were. The cgroup may be frozen; it decides when they run. */
@@ -111,9 +123,12 @@ size_t remote_tasks(struct remote *r, struct remote_task ***ret);
 
 /*
  * After the tracer died: put right every task of the given journal records.
- * Runs in the watchdog or in `stasis recover`.
+ * Runs in the watchdog or in `stasis recover`. @pids: all processes of the
+ * frozen cgroup, also those without records: calls of theirs that the freeze
+ * interrupted are put right, too. Ends frozen: the thaw is the freezer's undo.
+ * May be repeated.
  */
-int remote_cure(struct journal_entry *const *entries, size_t n, const struct remote_freeze *fz,
-		struct err *e);
+int remote_cure(struct journal_entry *const *entries, size_t n, const pid_t *pids, size_t n_pids,
+		const struct remote_freeze *fz, struct err *e);
 
 #endif
