@@ -3,9 +3,37 @@
  * stasis check: whether this kernel can do it (the probe table), or whether
  * one process tree can be checkpointed (the preflight of a dump, alone).
  */
+#include <string.h>
+
 #include "base/cleanup.h"
+#include "base/probe.h"
 #include "checkpoint.h"
 #include "cli/cli.h"
+
+/*
+ * Names by which runtimes ask for a feature, where the probe has another. Those
+ * without a probe belong to what is not built, so the answer is no.
+ */
+static const struct feature {
+	const char *name, *probe;
+} features[] = {
+	{ "mem_dirty_track", NULL },
+	{ "uffd-noncoop", NULL },
+	{ "uffd", NULL },
+	{ "lazy_pages", NULL },
+	{ "pidfd_store", NULL },
+	{ "timens", "ns_time" },
+	{ "cgroupns", "ns_cgroup" },
+	{ "userns", "ns_user" },
+	{ "ns_pid", "ns_pid" },
+	{ "network_lock_nftables", "nftables" },
+	{ "get_rseq_conf", "ptrace_get_rseq" },
+	{ "can_map_vdso", "arch_map_vdso" },
+	{ "kcmp_epoll", "kcmp_epoll_tfd" },
+	{ "seccomp_suspend", "ptrace_suspend_seccomp" },
+	{ "compat_cr", NULL },
+	{ "pagemap_scan_guard_pages", "madv_guard" },
+};
 
 static int check_tree(struct invocation *in, struct err *e)
 {
@@ -31,6 +59,109 @@ static int check_tree(struct invocation *in, struct err *e)
 	return 0;
 }
 
+/* Probe names first, then the features that are called otherwise. */
+static const char *feature_name_at(size_t i)
+{
+	if (i < probe_count())
+		return probe_get(i)->name;
+	i -= probe_count();
+	return i < ARRAY_SIZE(features) ? features[i].name : NULL;
+}
+
+static int check_feature(const char *name, bool *ret_ok, struct err *e)
+{
+	const struct probe *p = probe_find(name);
+	size_t i;
+
+	for (i = 0; !p && i < ARRAY_SIZE(features); i++) {
+		if (strcmp(features[i].name, name))
+			continue;
+		if (!features[i].probe) {
+			printf("%s: no, stasis is built without it\n", name);
+			*ret_ok = false;
+			return 0;
+		}
+		p = probe_find(features[i].probe);
+	}
+	if (!p)
+		return option_unknown("feature", name, name, feature_name_at, e);
+	*ret_ok = !probe_run(p);
+	printf("%s: %s\n", name, *ret_ok ? "yes" : "no");
+	return 0;
+}
+
+static int check_features(struct invocation *in, struct err *e)
+{
+	size_t i, n;
+	bool ok = false;
+	int r;
+
+	for (i = 0; i < in->o->n_features; i++) {
+		if (!strcmp(in->o->features[i], "list")) {
+			for (n = 0; feature_name_at(n); n++)
+				puts(feature_name_at(n));
+			continue;
+		}
+		r = check_feature(in->o->features[i], &ok, e);
+		if (r)
+			return r;
+		if (!ok)
+			in->status = ERR_GENERAL;
+	}
+	return 0;
+}
+
+static void print_probe(const struct probe *p, int r, bool json, bool first)
+{
+	const char *why = r == -ECANCELED ? "switched off by STASIS_DISABLE" : strerror(-r);
+
+	if (json) {
+		printf("%s\n{\"name\":\"%s\",\"ok\":%s,\"required\":%s,\"needed_by\":",
+		       first ? "" : ",", p->name, r ? "false" : "true", p->required ? "true" : "false");
+		json_print_string(stdout, p->needed_by);
+		fputs(",\"why\":", stdout);
+		json_print_string(stdout, r ? why : "");
+		fputs(",\"hint\":", stdout);
+		json_print_string(stdout, r ? p->hint : "");
+		putchar('}');
+		return;
+	}
+	printf("%-8s %-24s %s\n", !r ? "ok" : p->required ? "MISSING" : "without", p->name,
+	       p->needed_by);
+	if (r)
+		printf("%33s (%s) %s\n", "", why, p->hint);
+}
+
+/* The whole table. Missing what is required, or with --all anything, is status 6. */
+static int check_kernel(struct invocation *in, struct err *e)
+{
+	size_t i, missing = 0, lacking = 0;
+
+	if (in->o->json)
+		fputs("{\"probes\":[", stdout);
+	for (i = 0; i < probe_count(); i++) {
+		const struct probe *p = probe_get(i);
+		int r = probe_run(p);
+
+		missing += r && p->required;
+		lacking += r != 0;
+		print_probe(p, r, in->o->json, i == 0);
+	}
+	if (missing || (in->o->check_all && lacking))
+		in->status = ERR_SYSTEM;
+	if (in->o->json)
+		printf("],\"ok\":%s}\n", in->status ? "false" : "true");
+	else if (missing)
+		printf("%zu of what every checkpoint needs are missing.\n", missing);
+	else if (in->status)
+		printf("%zu are missing; checkpoints that need none of them work.\n", lacking);
+	else if (lacking)
+		printf("Looks good: everything essential is here; %zu more would help.\n", lacking);
+	else
+		puts("Looks good.");
+	return 0;
+}
+
 int cmd_check(struct invocation *in, struct err *e)
 {
 	int r = cmd_no_operands("check", in->rest, e);
@@ -39,5 +170,5 @@ int cmd_check(struct invocation *in, struct err *e)
 		return r;
 	if (in->o->tree)
 		return check_tree(in, e);
-	return err_set(e, ERR_USAGE, EINVAL, "check", "kernel", "name a process tree: --tree PID");
+	return in->o->n_features ? check_features(in, e) : check_kernel(in, e);
 }

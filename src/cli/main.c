@@ -5,10 +5,12 @@
  * runtime starts us several times for one checkpoint.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "cli/cli.h"
 
 static const struct {
@@ -100,6 +102,9 @@ static int run(struct invocation *in, int argc, char **argv, struct err *e)
 	if (help)
 		return 0;
 	r = open_log(o, e);
+	if (r)
+		return r;
+	r = probe_disable(getenv("STASIS_DISABLE"), e);
 	if (r)
 		return r;
 	for (i = 0; i < o->n_unused; i++)

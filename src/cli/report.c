@@ -72,7 +72,14 @@ void print_err_list(FILE *f, const struct err_list *l)
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
+		char *hint;
+
 		err_format(&l->v[i], text, sizeof(text));
+		hint = strchr(text, '\n');
+		if (hint)
+			*hint++ = 0;
 		fprintf(f, "%3zu. %s\n", i + 1, text);
+		if (hint)
+			fprintf(f, "     %s\n", hint + strspn(hint, " "));
 	}
 }

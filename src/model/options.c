@@ -214,8 +214,7 @@ int option_set(struct options *o, const struct option_def *d, bool negated, cons
 	if (d->missing && negated)
 		return 0;
 	if (d->missing) {
-		err_set(e, ERR_USAGE, ENOTSUP, "use", where, "--%s is not built yet: %s", d->name,
-			d->missing);
+		err_set(e, ERR_USAGE, ENOTSUP, "use", where, "it is not built yet: %s", d->missing);
 		return err_hint(e, "leave it out");
 	}
 	switch (d->type) {

@@ -309,8 +309,7 @@ static int find_command(const char *name, const struct cmd_name **ret, struct er
 	if (!c->name)
 		return option_unknown("command", name, name, cmd_name_at, e);
 	if (c->missing)
-		return err_set(e, ERR_USAGE, ENOTSUP, "use", name, "the command %s is not built yet: %s",
-			       name, c->missing);
+		return err_set(e, ERR_USAGE, ENOTSUP, "use", name, "it is not built yet: %s", c->missing);
 	*ret = c;
 	return 0;
 }

@@ -103,15 +103,14 @@ static void test_near_names(void **state)
 static void test_not_built(void **state)
 {
 	const struct option_def *d;
-	char line[128], option[64];
+	char line[128];
 
 	for (d = option_table; d->name; d++) {
 		if (!d->missing)
 			continue;
-		snprintf(option, sizeof(option), "--%s is not built yet: ", d->name);
 		snprintf(line, sizeof(line), "dump -t 1 --%s%s", d->name,
 			 !d->arg ? "" : option_arg_optional(d) ? "=x" : " x");
-		refused(line, d->name, option);
+		refused(line, d->name, "not built yet: ");
 		if (d->arg)
 			continue;
 		snprintf(line, sizeof(line), "dump -t 1 --no-%s", d->name);
