@@ -89,6 +89,7 @@ struct statmount {
 #define STATMOUNT_MNT_OPTS 0x80u	/* 6.11 */
 #define STATMOUNT_FS_SUBTYPE 0x100u	/* 6.13 */
 #define STATMOUNT_SB_SOURCE 0x200u	/* 6.13 */
+#define STATMOUNT_SUPPORTED_MASK 0x1000u	/* 6.15 */
 #define LSMT_ROOT (~0ULL)
 #endif
 #ifndef MNT_ID_REQ_SIZE_VER1

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A mount tree as the files of mounts/ see it, wherever it was read from:
+ * statmount(2), /proc/PID/mountinfo or an image.
+ */
+#ifndef STASIS_MOUNTS_INTERNAL_H
+#define STASIS_MOUNTS_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mount.h>
+
+#include "mounts/mounts.h"
+
+/* Of mount(2), missing in some headers. */
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+
+/* What mount(2) calls flags: of one mount, and of its filesystem. */
+#define MOUNT_FLAGS                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
+	 MS_STRICTATIME | MS_NOSYMFOLLOW)
+#define SB_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_LAZYTIME)
+
+struct mount_kind {
+	const char *name;	/* of the filesystem */
+	Fstype code;		/* in the images */
+	bool fresh;		/* a new instance can be mounted and is as good as the old one */
+	bool content;		/* ...once its files are put into it */
+};
+const struct mount_kind *mount_kind_get(const char *fsname);
+/* By an image's code; NULL when the code says nothing. */
+const struct mount_kind *mount_kind_by_code(Fstype code);
+
+struct mnt {
+	uint32_t id, parent_id;	/* as in mountinfo */
+	uint64_t unique, parent_unique;	/* of statmount; 0 when not read so */
+	uint32_t major, minor;
+	uint32_t flags;		/* MOUNT_FLAGS */
+	uint32_t sb_flags;	/* SB_FLAGS */
+	uint32_t shared, master;	/* peer groups, 0: none */
+	bool unbindable, idmapped;
+	const char *root, *point, *fsname, *source, *options;
+	const struct mount_kind *kind;
+	bool outside;		/* the filesystem is (dump) or was (restore) mounted outside too */
+
+	struct mnt *parent;	/* NULL: the tree's root */
+	struct mnt *child, *sibling;
+	const char *rel;	/* mount point below the parent's root, "" on it, no leading slash */
+
+	/* Restore: what becomes of it. */
+	struct mnt *match;	/* the same mount in our tree (and back) */
+	struct mnt *source_mnt;	/* bind of this mount's filesystem: of ours, or made before */
+	bool stands;		/* there now: read, or on restore kept or made so far */
+	bool is_file;		/* mounted on a file, not on a directory */
+	size_t source_call;	/* of the program: opens the source */
+};
+
+struct mnt_tree {
+	struct mnt **v;
+	size_t n;
+	struct mnt *root;
+};
+
+/* Read the whole tree of the namespace of @pid (0: ours). */
+int mnt_tree_read(struct pool *pool, pid_t pid, struct mnt_tree *ret, struct err *e);
+int mnt_tree_read_statmount(struct pool *pool, pid_t pid, struct mnt_tree *ret, struct err *e);
+int mnt_tree_read_mountinfo(struct pool *pool, pid_t pid, struct mnt_tree *ret, struct err *e);
+int mnt_tree_parse_mountinfo(struct pool *pool, char *text, struct mnt_tree *ret, struct err *e);
+struct mnt *mnt_tree_add(struct pool *pool, struct mnt_tree *t);
+/* Parents, relative mount points, the root; refuses what is no tree. */
+int mnt_tree_link(struct mnt_tree *t, struct err *e);
+struct mnt *mnt_tree_by_id(const struct mnt_tree *t, uint32_t id);
+/*
+ * Where a lookup of absolute path @p ends among the mounts that stand: the
+ * mount and the rest of the path below its root.
+ */
+struct mnt *mnt_tree_lookup(const struct mnt_tree *t, const char *p, const char **ret_rest);
+/* Whether lookups of its mount point end at @m's own root. */
+bool mnt_is_visible(const struct mnt_tree *t, const struct mnt *m);
+/* Same filesystem instance. */
+static inline bool mnt_same_sb(const struct mnt *a, const struct mnt *b)
+{
+	return a->major == b->major && a->minor == b->minor;
+}
+/* @path is @dir or below it; the rest without leading slash, or NULL. */
+const char *mnt_path_below(const char *path, const char *dir);
+/* A path from an image: absolute, bounded, nothing but names in it. */
+bool mnt_path_is_plain(const char *path);
+
+/* Of m->mnt_state. */
+struct mounts_state {
+	struct mnt_tree tree;	/* of the dumped or to be restored namespace */
+	struct mnt_tree ours;
+	struct mnt **away;	/* restore: copies of ours to be unmounted, in order */
+	size_t n_away;
+	struct mnt **order;	/* restore: what has to be attached, in order */
+	size_t n_order;
+	bool planned;
+};
+
+/*
+ * Restore: match the image's tree with ours. Fills away, order, match,
+ * source_mnt; everything that stands in the way goes to @problems.
+ */
+int mounts_plan(struct model *m, struct mounts_state *s, struct err_list *problems, struct err *e);
+/* Below the mount, in the namespace's own paths: what @mnt shows as its root. */
+char *mnt_source_path(struct pool *pool, const struct mnt *mnt);
+/* The member of a peer group that can give the group to all others, or NULL. */
+struct mnt *mnt_group_first(const struct mnt_tree *t, uint32_t group);
+
+/* Close an image after writing ended with @r: the first error counts. */
+struct image_out;
+int mounts_image_done(struct image_out *o, int r, struct err *e);
+
+/* Content of the private filesystem that @mnt shows whole, through a helper. */
+int mount_content_dump(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e);
+int mount_content_fill(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e);
+
+#endif
