@@ -23,13 +23,17 @@ struct mem_file_ops {
 
 int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
-/* Mappings and mm fields of the stopped task (fills t->mm, t->vmas, t->exe); dumpable and brk were asked inside (task/). */
+/* What only the task itself could tell (prctl, brk), as asked by task/; any time before mem_dump_finish(). */
+void mem_set_inside(struct model *m, struct task *t, uint64_t brk, int dumpable,
+		    bool thp_disabled);
+/* Mappings and mm fields of the stopped task (fills t->mm, t->vmas, t->exe). */
 int mem_dump_maps(struct model *m, struct task *t, const struct mem_file_ops *ops, struct err *e);
 /* Its private pages. */
 int mem_dump_pages(struct model *m, struct task *t, struct err *e);
 /* mm-*.img of all, then shared memory. */
 int mem_dump_finish(struct model *m, struct err *e);
 
+/* Restore: read and validate; after fd_read() and task_read(). */
 int mem_read(struct model *m, struct err *e);
 /* Ranges of all final mappings, for arena_find_hole(); in the pool. */
 int mem_ranges(struct model *m, uint64_t (**ret)[2], size_t *ret_n, struct err *e);
@@ -37,6 +41,8 @@ int mem_ranges(struct model *m, uint64_t (**ret)[2], size_t *ret_n, struct err *
 int mem_open(struct model *m, const struct mem_file_ops *ops, int root_fd, struct err *e);
 /* Append to the build program: mm fields, mappings, vDSO, pages, protections. */
 int mem_build(struct build *b, const struct mem_file_ops *ops, int root_fd, struct err *e);
+/* After the build program ran: every read was whole. */
+int mem_build_check(struct build *b, struct err *e);
 /* Address of a `syscall` instruction in the task's final vDSO, or of its own text; 0 when it has none. */
 uint64_t mem_final_gadget(struct model *m, struct task *t);
 void mem_close(struct model *m);
