@@ -68,16 +68,15 @@ static int dump_vmas(struct mem_dump *d, const struct map_line *lines, size_t n,
 	int r;
 
 	t->vmas = pool_alloc(d->m->pool, n * sizeof(*t->vmas));
-	mt->mm.vmas = pool_alloc(d->m->pool, n * sizeof(*mt->mm.vmas));
 	for (size_t i = 0; i < n; i++) {
 		r = dump_line(d, &lines[i], &t->vmas[i], e);
 		if (!r && i % 256 == 255)
 			r = cancel_check(e);
 		if (r)
 			return r;
-		mt->mm.vmas[i] = t->vmas[i].e;
+		pool_push(d->m->pool, mt->mm.vmas, mt->mm.n_vmas, t->vmas[i].e);
 	}
-	t->n_vmas = mt->mm.n_vmas = n;
+	t->n_vmas = n;
 	mt->lines = lines;
 	return 0;
 }
@@ -160,7 +159,7 @@ static int dump_exe(struct mem_dump *d, struct err *e)
 	r = d->ops->dump_file(d->m, d->t, fd, name, O_RDONLY, &d->t->exe, e);
 	if (r)
 		return err_in(e, "executable of pid %d", d->t->pid);
-	d->t->mm->exe_file_id = d->t->exe->id;
+	mem_task(d->m, d->t)->mm.exe_file_id = d->t->exe->id;
 	return 0;
 }
 
