@@ -43,9 +43,10 @@ static int open_log(const struct options *o, struct err *e)
 
 	if (o->log_file) {
 		dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir_fd < 0 && o->log_file[0] != '/')
-			return err_sys(e, "open", "%s directory %s", o->work_dir ? "work" : "images",
-				       dir);
+		if (dir_fd < 0 && o->log_file[0] != '/') {
+			err_sys(e, "open", "%s directory %s", o->work_dir ? "work" : "image", dir);
+			return err_class_set(e, ERR_USAGE);
+		}
 		fd = openat(dir_fd, o->log_file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
 			    0600);
 		if (fd < 0)

@@ -1,0 +1,56 @@
+# Proves: a descriptor, mapping or property of a kind that is not built is refused by its name, with the process it
+# belongs to, before anything is frozen; `check --tree` says the same; and the victim is unharmed.
+# kinds: inotify fanotify signalfd timerfd userfaultfd pidfd io_uring packet netlink raw tcp aio sysv posix-timer
+. "$HERE/errors/lib.sh"
+skipped=""
+while read -r kind text; do
+	dir=$(mktemp -d "$T/victim.XXXX")
+	(
+		enter_cgroups
+		exec "$BUILD/conformance/errors/helper_odd" "$dir" "$kind" </dev/null >/dev/null 2>&1
+	) &
+	pid=$!
+	wait_for has_or_gone "$dir/ready" "$pid"
+	if ! has "$dir/ready"; then
+		wait $pid
+		[ $? = 77 ] || die "$kind: the victim failed: $(cat "$dir/result" 2>/dev/null)"
+		skipped="$skipped $kind"
+		continue
+	fi
+	sleep 0.02
+	before=$(portrait "$pid")
+	img=$(images)
+	expect 4 "$text" "pid [0-9]+" -- dump -t "$pid" -D "$img"
+	unharmed "$kind"
+	empty_dir "$img" "$kind"
+	timeout 20 "$STASIS" check --tree "$pid" --json >"$T/json" 2>&1 </dev/null
+	[ $? = 4 ] || die "$kind: check --tree does not object: $(cat "$T/json")"
+	jq -e '.ok == false and (.blockers | length) >= 1' <"$T/json" >/dev/null || die "$kind: $(cat "$T/json")"
+	finishes "$kind"
+done <<'END'
+inotify inotify
+fanotify fanotify
+signalfd signalfd
+timerfd timerfd
+userfaultfd userfaultfd
+pidfd pidfd
+io_uring io_uring
+packet packet
+netlink netlink
+raw raw
+tcp TCP|tcp
+aio AIO|aio
+sysv SysV|System V
+timer timer
+traced trace
+lock lock
+pty tty|terminal|ptmx
+perf perf
+bpf bpf
+fscontext fscontext|anon_inode
+netns net
+userns user
+cgroupns cgroup
+END
+[ -z "$skipped" ] || say "not on this machine:$skipped"
+exit 0
