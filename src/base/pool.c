@@ -19,6 +19,22 @@
 #include "base/log.h"
 
 #define POOL_ALIGN 16
+
+/* With the address sanitizer each object is fenced off like one of malloc's. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POOL_FENCED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(POOL_FENCED)
+#include <sanitizer/asan_interface.h>
+#define POOL_FENCE POOL_ALIGN
+#else
+#define POOL_FENCE 0
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
 #define CHUNK_FIRST (64 * 1024)
 #define CHUNK_MAX (4 * 1024 * 1024)
 /* Larger objects get a chunk of their own, so that no chunk's rest is wasted on them. */
@@ -54,6 +70,7 @@ static struct chunk *chunk_new(size_t size)
 		out_of_memory(size);
 	c->size = size;
 	c->used = sizeof(*c);
+	ASAN_POISON_MEMORY_REGION(c + 1, size - sizeof(*c));
 	return c;
 }
 
@@ -72,6 +89,7 @@ struct pool *pool_new(void)
 	struct pool *p = (void *)((char *)c + c->used);
 
 	/* The pool lives in its own first chunk. */
+	ASAN_UNPOISON_MEMORY_REGION(p, sizeof(*p));
 	c->used += (sizeof(*p) + POOL_ALIGN - 1) & ~(size_t)(POOL_ALIGN - 1);
 	p->current = p->all = c;
 	p->next_size = 2 * CHUNK_FIRST;
@@ -88,6 +106,7 @@ void pool_free(struct pool *p)
 		return;
 	for (c = p->all; c; c = next) {
 		next = c->next;
+		ASAN_UNPOISON_MEMORY_REGION(c, c->size);
 		munmap(c, c->size);
 	}
 }
@@ -105,24 +124,29 @@ static void *alloc_large(struct pool *p, size_t size)
 
 	if (size > SIZE_MAX / 2)
 		out_of_memory(size);
-	c = chunk_new(page_up(size + sizeof(*c)));
+	c = chunk_new(page_up(size + sizeof(*c) + POOL_FENCE));
 	pthread_mutex_lock(&p->lock);
 	chunk_add(p, c);
 	pthread_mutex_unlock(&p->lock);
+	ASAN_UNPOISON_MEMORY_REGION(c + 1, size);
 	return c + 1;
 }
 
 void *pool_alloc(struct pool *p, size_t size)
 {
+	size_t room;
+
 	if (size > POOL_LARGE)
 		return alloc_large(p, size);
-	size = (size + POOL_ALIGN - 1) & ~(size_t)(POOL_ALIGN - 1);
+	room = ((size + POOL_ALIGN - 1) & ~(size_t)(POOL_ALIGN - 1)) + POOL_FENCE;
 	for (;;) {
 		struct chunk *c = __atomic_load_n(&p->current, __ATOMIC_ACQUIRE);
-		size_t at = __atomic_fetch_add(&c->used, size, __ATOMIC_RELAXED);
+		size_t at = __atomic_fetch_add(&c->used, room, __ATOMIC_RELAXED);
 
-		if (at <= c->size && size <= c->size - at)
+		if (at <= c->size && room <= c->size - at) {
+			ASAN_UNPOISON_MEMORY_REGION((char *)c + at, size);
 			return (char *)c + at;
+		}
 		pthread_mutex_lock(&p->lock);
 		if (p->current == c) {
 			struct chunk *n = chunk_new(p->next_size);
