@@ -9,7 +9,6 @@
  * command ends, or we are told to, or our parent dies: the cgroups are thawed,
  * all descendants and members are killed, the cgroups are removed.
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 
 int main(int argc, char **argv)
 {
-	char path[512], self[512], text[6] = "";
+	char path[512], self[1024], text[6] = "";
 	char *map;
 	ssize_t n;
 	int fd;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* helper_takepid PID: a child with that very pid, until we are told to end. */
-#define _GNU_SOURCE
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
