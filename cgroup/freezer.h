@@ -15,9 +15,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/journal.h"
+
 struct err;
-struct journal;
-struct journal_entry;
 struct freezer;
 
 struct freezer_params {
@@ -59,5 +59,7 @@ extern const struct undo_kind freezer_undo_thaw, freezer_undo_refreeze, freezer_
 
 /* A freezer for the watchdog's cure, from the journal of the dead: the cgroup named by its records. */
 int freezer_from_journal(struct freezer **ret, struct journal *j, struct err *e);
+/* Forget @f without touching any cgroup. */
+void freezer_drop(struct freezer *f);
 
 #endif

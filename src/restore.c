@@ -54,7 +54,7 @@ struct restore {
 	struct model *m;
 	struct hooks hooks;
 	struct journal *j;
-	int guard;
+	struct guard guard;
 	struct stub_set *stubs;
 	int root_fd;
 	struct build *builds;
@@ -522,7 +522,8 @@ static int let_go(struct restore *r, int *ret_status, struct err *e)
 
 int restore_run(const struct options *o, struct err_list *problems, int *ret_status, struct err *e)
 {
-	struct restore r = { .o = o, .problems = problems, .guard = -1, .root_fd = -EBADF,
+	struct restore r = { .o = o, .problems = problems, 
+			     .root_fd = -EBADF,
 			     .t_start = now_us() };
 	int x;
 
@@ -531,10 +532,8 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 	r.hooks = (struct hooks){ .scripts = o->action_scripts, .n_scripts = o->n_action_scripts,
 				  .images_fd = -1 };
 	x = journal_create(&r.j, NULL, "restore", getpid(), e);
-	if (!x) {
-		r.guard = watchdog_guard(r.j, undo_kinds, e);
-		x = r.guard < 0 ? r.guard : 0;
-	}
+	if (!x)
+		x = watchdog_guard(&r.guard, r.j, undo_kinds, e);
 	if (!x)
 		x = steps_run(steps, ARRAY_SIZE(steps), &r, e);
 	if (r.j) {
@@ -546,8 +545,7 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 		else
 			journal_forget(r.j);
 	}
-	if (r.guard >= 0)
-		watchdog_release(r.guard);
+	watchdog_release(&r.guard);
 	journal_close(r.j);
 	mem_close(r.m);
 	if (!x)

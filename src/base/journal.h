@@ -59,6 +59,9 @@ int journal_create(struct journal **ret, const char *dir, const char *what, pid_
 int journal_load(struct journal **ret, const char *path, struct err *e);
 /* Unmaps; removes the file when nothing is left to undo. */
 void journal_close(struct journal *j);
+/* Unmaps and leaves the file: somebody else's. */
+void journal_abandon(struct journal *j);
+const char *journal_default_dir(void);
 const char *journal_path(const struct journal *j);
 
 /* Add a record; the pointer stays valid and the data may be changed in place. */

@@ -12,7 +12,9 @@
 #ifndef STASIS_WATCHDOG_H
 #define STASIS_WATCHDOG_H
 
+#include <signal.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/journal.h"
@@ -21,10 +23,18 @@
 int watchdog_run(struct journal *j, const struct undo_kind *const *kinds,
 		 int (*work)(void *arg, struct err *e), void *arg, struct err *e);
 
-/* Fork a guard that undoes the journal when we die. Returns a handle >= 0 for watchdog_release(). */
-int watchdog_guard(struct journal *j, const struct undo_kind *const *kinds, struct err *e);
-/* All is well (or undone in order): the guard ends. */
-void watchdog_release(int handle);
+#define GUARD_SIGNALS 3
+struct guard {
+	pid_t pid;	/* 0: none */
+	int sock;
+	struct sigaction old[GUARD_SIGNALS];	/* the caller's, while we listen for a wish to stop */
+};
+
+/* Fork a guard that undoes the journal when we die. */
+int watchdog_guard(struct guard *ret, struct journal *j, const struct undo_kind *const *kinds,
+		   struct err *e);
+/* All is well (or undone in order): the guard ends and is reaped. */
+void watchdog_release(struct guard *g);
 
 /*
  * Whether to give up: the other process died, or the user sent SIGINT, SIGTERM
