@@ -159,7 +159,7 @@ static int work(void *arg, struct err *e)
 	struct remote_freeze fz = { .set = cg_set, .ctx = &c, .stops_frozen = c.v2 };
 	struct journal_entry *thaw;
 	struct remote *r;
-	int ret, last;
+	int ret;
 
 	*w->d->worker = getpid();
 	srand(w->d->seed);
@@ -173,10 +173,16 @@ static int work(void *arg, struct err *e)
 	if (!ret)
 		ret = held(w, r, &c, e);
 	remote_free(r);
-	last = cg_set(&c, false, e);
-	if (!last)
+	if (ret) {
+		struct err other = { 0 };
+
+		undo_freeze(w->j, &thaw, 1, &other);
+		return ret;
+	}
+	ret = cg_set(&c, false, e);
+	if (!ret)
 		journal_done(thaw);
-	return ret ? ret : last;
+	return ret;
 }
 
 int drive(const struct drive *d)

@@ -296,6 +296,19 @@ static void wait_us(uint64_t us)
 		;
 }
 
+/* For people: where a process that should be gone, or go on, is. */
+static void explain(const char *what, pid_t pid)
+{
+	static const char *const files[] = { "wchan", "syscall", "stack" };
+	char path[64], text[2048];
+
+	for (int i = 0; i < 3 && pid > 0; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+		if (read_text_at(AT_FDCWD, path, text, sizeof(text)) > 0)
+			printf("  %s %d %s: %s\n", what, pid, files[i], text);
+	}
+}
+
 /* Start a checkpoint, kill at @after_us (mode 0: don't); returns when nothing of it runs any more. */
 static int one(struct target *t, int mode, uint64_t after_us, bool *ret_killed, uint64_t *ret_us)
 {
@@ -330,8 +343,11 @@ static int one(struct target *t, int mode, uint64_t after_us, bool *ret_killed, 
 	ret = poll(&p, 1, 10000);
 	*ret_us = now_us() - t0;
 	close(fds[0]);
-	if (ret != 1)
-		fprintf(stderr, "%s: the checkpoint is still there after 10 s\n", t->kind->name);
+	if (ret != 1) {
+		printf("%s: the checkpoint is still there after 10 s\n", t->kind->name);
+		explain("worker", *g.worker);
+		explain("target", t->pid);
+	}
 	if (waitpid(started, &status, 0) < 0)
 		status = 0;
 	if (g.command) {
@@ -346,7 +362,7 @@ static void report(struct target *t, const char *what, int mode, uint64_t at, co
 {
 	printf("HARM %s, %s%s%c at %lu us: %s\n", t->kind->name, what, mode ? " mode " : "", mode ? mode : ' ',
 	       (unsigned long)at, why);
-	fflush(stdout);
+	explain("target", t->pid);
 	t->harmed++;
 	end_victim(t);
 	start_victim(t);
@@ -417,6 +433,8 @@ static int finish(void)
 		end_victim(t);
 	}
 	usleep(50000);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
 	for (size_t i = 0; i < g.n; i++)
 		rmdir(g.targets[i].dir);
 	if (rmdir(g.root))

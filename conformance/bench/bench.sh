@@ -1,0 +1,104 @@
+#!/bin/bash
+# Freeze time and total time of dump and restore for loads of several shapes, program start and exit included, images on
+# tmpfs, beside what this machine itself can do, measured in the same run. Medians.
+# Usage: bench.sh [LOAD...]; ROUNDS=N (default 7, memory 3).
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+BUILD=${BUILD:-$top/build}
+case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
+export BUILD
+if [ -z "${CASE_TOP:-}" ]; then
+	CASE_TOP=1 exec "$BUILD/conformance/super" "stasis-bench-$$" "$0" "$@"
+fi
+deadline=60
+. "$top/conformance/lib.sh"
+STASIS=${STASIS:-$BUILD/stasis}
+measure=$BUILD/conformance/bench/measure
+base=${BENCH_DIR:-/dev/shm}
+[ "$(stat -f -c %T "$base")" = tmpfs ] || say "note: $base is not a tmpfs"
+T=$(mktemp -d "$base/stasis-bench.XXXXXX")
+trap 'rm -rf "$T"' EXIT
+trap 'exit 130' INT TERM HUP
+failed=0
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+as_ms() { awk -v us="$1" 'BEGIN { printf "%.1f", us / 1000 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'; }
+
+start_load() { # KIND: sets root
+	mkdir -p "$T/$1"
+	(
+		enter_cgroups
+		exec "$BUILD/conformance/bench/load" "$T/$1" "$1" </dev/null >/dev/null 2>&1
+	) &
+	root=$!
+	wait_for has_or_gone "$T/$1/ready" $root
+	has "$T/$1/ready" || { say "$1: the load failed: $(cat "$T/$1/result")"; return 1; }
+	sleep 0.1
+}
+
+one_round() { # KIND: appends to frozen, dump, restore
+	local img=$T/img us
+	rm -rf "$img"
+	mkdir "$img"
+	us=$("$measure" run "$T/out" "$STASIS" dump --display-stats -t "$root" -D "$img" </dev/null) ||
+		{ say "$1: dump failed: $(cat "$T/out")"; return 1; }
+	wait_for gone "$root"
+	echo "$us" >>"$T/$1.dump"
+	grep -o 'frozen [0-9]*' "$T/out" | cut -d' ' -f2 >>"$T/$1.frozen"
+	rm -f "$T/pid"
+	us=$(enter_cgroups; "$measure" run "$T/out" "$STASIS" restore -d -D "$img" --pidfile "$T/pid" </dev/null) ||
+		{ say "$1: restore failed: $(cat "$T/out")"; return 1; }
+	echo "$us" >>"$T/$1.restore"
+	root=$(cat "$T/pid")
+	du -sk "$img" | cut -f1 >"$T/$1.size"
+	rm -rf "$img"
+}
+
+bench() { # KIND ROUNDS
+	local i
+	start_load "$1" || return 1
+	for ((i = 0; i <= $2; i++)); do
+		one_round "$1" || return 1
+		# The first is cold.
+		[ $i -gt 0 ] || rm -f "$T/$1".{dump,frozen,restore}
+	done
+	kill -9 $(tree_of "$root") 2>/dev/null
+	wait_for gone "$root"
+	rm -rf "${T:?}/$1"
+}
+
+say "$("$STASIS" --version | sed -n 2p), kernel $(uname -r), $(nproc) CPUs, images in $base"
+unit=$("$measure" spawn 200 "$BUILD/conformance/bench/nothing")
+start=$("$measure" spawn 100 "$STASIS" --version)
+read -r copy write read < <("$measure" memory "$T/limits")
+say "this machine: fork+exec+exit of a small static program $(as_ms "$unit") ms; stasis --version $(as_ms "$start") ms"
+say "              memcpy $copy MiB/s, write to $base $write MiB/s, read from it into fresh memory $read MiB/s"
+say
+printf '%-34s %10s %10s %10s %10s %10s %9s\n' "load" "frozen ms" "dump ms" "restore ms" "dump/unit" "rest./unit" "images"
+rounds=${ROUNDS:-7}
+for load in "${@:-small}" $([ $# -gt 0 ] || echo processes threads mappings files memory); do
+	n=$rounds
+	case $load in
+	small) what="one small process" ;;
+	processes) what="100 processes, 10 files each" ;;
+	threads) what="100 threads" ;;
+	mappings) what="10 000 mappings" ;;
+	files) what="1 000 files" ;;
+	memory) what="1 GiB of memory" n=${ROUNDS:-3} ;;
+	*) echo "bench: unknown load $load" >&2; exit 2 ;;
+	esac
+	bench "$load" "$n" || { failed=1; continue; }
+	f=$(median <"$T/$load.frozen") d=$(median <"$T/$load.dump") r=$(median <"$T/$load.restore")
+	printf '%-34s %10s %10s %10s %10s %10s %6s MiB\n' "$what" "$(as_ms "${f:-0}")" "$(as_ms "$d")" "$(as_ms "$r")" \
+		"$(ratio "$d" "$unit")" "$(ratio "$r" "$unit")" "$(awk -v k="$(cat "$T/$load.size")" 'BEGIN { printf "%.1f", k / 1024 }')"
+	case $load in
+	small) aims="aim: 3 ms each way" ;;
+	processes) aims="aim: 60 ms dump, 30 ms restore" ;;
+	memory) aims="$(ratio $((1024 * 1000000 / d)) "$write") of the machine's write speed, $(ratio $((1024 * 1000000 / r)) "$read") of its read speed; aim: 0.67 each" ;;
+	*) aims="" ;;
+	esac
+	[ -z "$aims" ] || say "    $aims"
+done
+exit $failed

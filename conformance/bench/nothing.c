@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+/* The small static program whose fork, exec and exit the benchmark takes as a unit. */
+// cflags: -static
+int main(void)
+{
+	return 0;
+}
