@@ -74,8 +74,9 @@ int image_file_create(struct image_dir *d, const char *name, struct image_file *
 /* Reading: NULL with a filled error when it is missing or wrong. */
 struct image_file *image_file_find(struct image_dir *d, const char *name);
 int image_file_open(struct image_dir *d, const char *name, struct image_file **ret, struct err *e);
-/* Open, check the type, load or keep the descriptor. @size: expected, or UINT64_MAX. */
-int image_file_load(struct image_dir *d, struct image_file *f, uint64_t size, struct err *e);
+/* Open, check the type and size (@expected, or NULL), load or keep the descriptor. */
+int image_file_load(struct image_dir *d, struct image_file *f, const uint64_t *expected,
+		    struct err *e);
 
 /* manifest.c: the last file. */
 int manifest_write(struct image_dir *d, struct err *e);

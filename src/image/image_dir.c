@@ -289,7 +289,8 @@ static bool should_load(const char *name, uint64_t size)
 									IMAGE_RAW_LOAD_MAX);
 }
 
-int image_file_load(struct image_dir *d, struct image_file *f, uint64_t size, struct err *e)
+int image_file_load(struct image_dir *d, struct image_file *f, const uint64_t *expected,
+		    struct err *e)
 {
 	/* Not followed, not waited for: an image is a plain file, whatever somebody put there. */
 	_cleanup_close_ int fd = openat(d->fd, f->name,
@@ -307,10 +308,10 @@ int image_file_load(struct image_dir *d, struct image_file *f, uint64_t size, st
 		return image_err_sys(d, "stat", f->name, e);
 	if (!S_ISREG(st.st_mode))
 		return image_err(e, f->name, "not a regular file");
-	if (size != UINT64_MAX && (uint64_t)st.st_size != size)
+	if (expected && (uint64_t)st.st_size != *expected)
 		return image_err(e, f->name, "%s at byte %llu, the manifest says %llu bytes",
-				 (uint64_t)st.st_size < size ? "truncated" : "has more bytes, ends",
-				 (unsigned long long)st.st_size, (unsigned long long)size);
+				 (uint64_t)st.st_size < *expected ? "truncated" : "has more bytes, ends",
+				 (unsigned long long)st.st_size, (unsigned long long)*expected);
 	f->size = (uint64_t)st.st_size;
 	if (!should_load(f->name, f->size)) {
 		f->fd = take_fd(fd);
@@ -344,7 +345,7 @@ int image_file_open(struct image_dir *d, const char *name, struct image_file **r
 	f = pool_alloc(d->pool, sizeof(*f));
 	f->name = pool_strdup(d->pool, name);
 	f->fd = -EBADF;
-	r = image_file_load(d, f, UINT64_MAX, e);
+	r = image_file_load(d, f, NULL, e);
 	if (r)
 		return r;
 	if (f->fd >= 0) {

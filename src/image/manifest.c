@@ -180,7 +180,7 @@ static int file_verify(struct image_dir *d, struct image_file *f, struct err *e)
 {
 	struct hasher *h;
 	uint64_t hash;
-	int r = image_file_load(d, f, f->size, e);
+	int r = image_file_load(d, f, &f->size, e);
 
 	if (r)
 		return r;
@@ -209,7 +209,7 @@ int manifest_read(struct image_dir *d, struct err *e)
 {
 	struct image_file f = { .name = MANIFEST_NAME, .fd = -EBADF };
 	ManifestEntry *m = NULL;
-	int r = image_file_load(d, &f, UINT64_MAX, e);
+	int r = image_file_load(d, &f, NULL, e);
 
 	if (r)
 		return r;
