@@ -62,20 +62,12 @@ static int build_mm(struct build *b, const struct mem_file_ops *ops, int root_fd
 }
 
 /*
- * Making a large unwritable reservation writable as a whole would charge all
- * of it to the commit limit; there only the stored pages are opened.
+ * Private pages in a mapping that cannot be written show that it once could,
+ * and was charged to the commit limit as a whole; so it is again.
  */
-bool vma_fill_piecewise(const struct vma *v)
-{
-	return !(v->e->prot & PROT_WRITE) && !(v->e->flags & MAP_NORESERVE) &&
-	       v->e->end - v->e->start > (64ull << 20);
-}
-
 static unsigned first_prot(const struct vma *v)
 {
-	if (!v->has_pages || vma_fill_piecewise(v))
-		return v->e->prot;
-	return v->e->prot | PROT_WRITE;
+	return v->has_pages ? v->e->prot | PROT_WRITE : v->e->prot;
 }
 
 static int build_maps(struct build *b, const struct mem_file_ops *ops, int root_fd, struct err *e)

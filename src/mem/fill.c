@@ -86,7 +86,7 @@ static bool may_be_huge(const struct fill *f, const struct vma *v)
 	uint64_t madv = v->e->has_madv ? v->e->madv : 0;
 
 	if (!f->huge_size || !(v->e->status & VMA_ANON_PRIVATE) || f->mt->mm.thp_disabled ||
-	    vma_fill_piecewise(v) || madv & 1ull << MADV_NOHUGEPAGE)
+	    madv & 1ull << MADV_NOHUGEPAGE)
 		return false;
 	return f->huge_always || madv & 1ull << MADV_HUGEPAGE;
 }
@@ -109,28 +109,6 @@ static void cut_vma(struct fill *f, const struct vma *v, uint64_t start, uint64_
 		}
 	}
 	piece_add(f, start, end, off, false);
-}
-
-/* Piecewise mappings are opened for the fill, and closed afterwards. */
-static void open_piecewise(struct fill *f, bool close)
-{
-	const struct page_runs *runs = &f->mt->runs;
-	const struct task *t = f->b->t;
-
-	for (size_t i = 0, k = 0; i < runs->n; i++) {
-		uint64_t at = runs->v[i].vaddr, end = at + runs->v[i].pages * page_size();
-
-		for (k = vma_from(t, at); k < t->n_vmas && at < end; k++) {
-			const VmaEntry *ve = t->vmas[k].e;
-			uint64_t stop = ve->end < end ? ve->end : end;
-
-			if (!(ve->status & VMA_VDSO) && vma_fill_piecewise(&t->vmas[k]))
-				prog_call(f->b->p, close ? "set protection" : "open for filling",
-					  SYS_mprotect, at, stop - at,
-					  close ? ve->prot : ve->prot | PROT_WRITE);
-			at = stop;
-		}
-	}
 }
 
 static void flush(struct fill *f, int slot)
@@ -233,13 +211,11 @@ int fill_build(struct build *b, struct err *e)
 		slot = build_slot(b, mt->runs.fd);
 	if (f->huge_always)
 		set_thp(f, true);
-	open_piecewise(f, false);
 	read_pieces(f, false, slot);
 	if (f->huge_always)
 		set_thp(f, false);
 	advise_huge(f);
 	read_pieces(f, true, slot);
-	open_piecewise(f, true);
 	/* The flag is inherited from whoever forked the stub: set it in any case. */
 	set_thp(f, mt->mm.has_thp_disabled && mt->mm.thp_disabled);
 	free(f->v);

@@ -216,7 +216,6 @@ const char *vdso_differs(const struct vdso_layout *ours, const unsigned char *im
 
 /* fill.c */
 int fill_build(struct build *b, struct err *e);
-bool vma_fill_piecewise(const struct vma *v);
 
 /* arch/ */
 #define FIND_NONE UINT64_MAX

@@ -111,9 +111,14 @@ static int scan_window(struct scan *s, uint64_t start, uint64_t end, struct err 
 				       start, end);
 		for (int i = 0; i < n; i++)
 			keep(s->lines, s->n, &s->at, &s->vec[i], s->ret);
-		if (a.walk_end <= start)
+		/*
+		 * Room left: that was all. walk_end does not tell it: after
+		 * more than 512 regions the kernel (6.18) leaves it at an
+		 * earlier place.
+		 */
+		if (n < REGIONS)
 			break;
-		start = a.walk_end;
+		start = a.walk_end > s->vec[n - 1].end ? a.walk_end : s->vec[n - 1].end;
 		n = cancel_check(e);
 		if (n)
 			return n;
