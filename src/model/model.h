@@ -88,6 +88,7 @@ struct task {
 	struct file_obj *cwd, *root;
 	struct task_fd *fds;	/* ascending by fd */
 	size_t n_fds;
+	struct task *files_owner;	/* restore: who is built with this descriptor table; self, or the one it is shared with */
 	struct remote_task *rt;	/* dump */
 	struct stub *stub;	/* restore */
 };
