@@ -15,8 +15,6 @@
 #define IMG_COMMON_MAGIC 0x54564319u
 #define IMG_SERVICE_MAGIC 0x55105940u
 
-/* Longest file name that a pattern can give. */
-#define IMAGE_NAME_MAX 64
 /* One message may be this long. */
 #define IMAGE_MSG_MAX (256u << 20)
 /* Framed and other images up to these sizes are read into memory; longer ones are streamed. */
@@ -32,8 +30,6 @@ struct image_type {
 	bool bare;		/* no first word */
 };
 const struct image_type *image_type(enum image_id id);
-void image_name(enum image_id id, unsigned long num, char *buf, size_t size);
-bool image_name_known(const char *name, enum image_id *ret_id);
 
 /* A file of the directory: written by us, or (reading) opened or listed in the manifest. */
 struct image_file {
@@ -77,6 +73,16 @@ int image_file_open(struct image_dir *d, const char *name, struct image_file **r
 /* Open, check the type and size (@expected, or NULL), load or keep the descriptor. */
 int image_file_load(struct image_dir *d, struct image_file *f, const uint64_t *expected,
 		    struct err *e);
+
+/* Go on reading at @pos, not beyond the file's end. */
+int image_seek(struct image_in *in, uint64_t pos, struct err *e);
+
+/*
+ * walk.c: the message that an image's first or further entries are (NULL: none),
+ * and how many bytes belong behind one. A ghost file's content is not counted.
+ */
+const ProtobufCMessageDescriptor *image_message(enum image_id id, bool first);
+uint64_t image_extra(const ProtobufCMessage *msg);
 
 /* manifest.c: the last file. */
 int manifest_write(struct image_dir *d, struct err *e);

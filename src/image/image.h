@@ -40,6 +40,11 @@ enum image_id {
 	IMG_MANIFEST, IMG_ID_COUNT
 };
 
+/* File names: @num is ignored by patterns without a number; IMG_STATS: 0 dump, 1 restore. */
+#define IMAGE_NAME_MAX 64	/* holds any */
+void image_name(enum image_id id, unsigned long num, char *buf, size_t size);
+bool image_name_parse(const char *name, enum image_id *ret_id, unsigned long *ret_num);
+
 /*
  * A directory to write a new checkpoint into: must exist, be writable and hold
  * no image of another checkpoint (-EEXIST). With a failure later on,
@@ -73,11 +78,7 @@ int image_dir_remove_unfinished(const char *path, struct err *e);
 void image_dir_need(struct image_dir *d, const char *word);
 bool image_dir_needs(const struct image_dir *d, const char *word);
 
-/*
- * Writing. @id's pattern takes at most one number, @num (ignored where it takes
- * none; IMG_STATS: 0 dump, 1 restore). The file appears when its buffer is full
- * or it is closed.
- */
+/* Writing. The file appears when its buffer is full or it is closed. */
 int image_create(struct image_dir *d, enum image_id id, unsigned long num, struct image_out **ret,
 		 struct err *e);
 int image_put(struct image_out *o, const ProtobufCMessage *msg, struct err *e);
@@ -121,6 +122,16 @@ void image_in_close(struct image_in *in);
 /* The only message of a file. */
 int image_get_one(struct image_dir *d, enum image_id id, unsigned long num,
 		  const ProtobufCMessageDescriptor *desc, void *ret_msg, struct err *e);
+/* Any image, entry by entry, whatever it is about (image tools, tests). */
+struct image_entry {
+	const ProtobufCMessage *msg;
+	uint64_t extra_at, extra;	/* bytes behind it that are no message; readable by get_raw */
+};
+typedef int (*image_entry_fn)(void *ctx, struct image_in *in, const struct image_entry *entry,
+			      struct err *e);
+/* The first non-zero return of @fn ends it and is returned. */
+int image_walk(struct image_dir *d, enum image_id id, unsigned long num, image_entry_fn fn, void *ctx,
+	       struct err *e);
 /* Error about the entry read last: "core-1.img, entry at byte 12: WHY". Returns -EINVAL. */
 int image_bad(const struct image_in *in, struct err *e, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -81,7 +81,7 @@ static int refuse_images(struct image_dir *d, struct err *e)
 		return image_err_sys(d, "read image directory", "", e);
 	}
 	while ((ent = readdir(dir))) {
-		if (!image_name_known(ent->d_name, &id) || image_type(id)->service)
+		if (!image_name_parse(ent->d_name, &id, NULL) || image_type(id)->service)
 			continue;
 		err_set(e, ERR_USAGE, EEXIST, "write images to", d->path,
 			"it already holds an image, %s", ent->d_name);
@@ -228,7 +228,7 @@ int image_dir_remove_unfinished(const char *path, struct err *e)
 	while ((ent = readdir(dir))) {
 		enum image_id id;
 
-		if (!image_name_known(ent->d_name, &id) || id == IMG_MANIFEST || image_type(id)->service)
+		if (!image_name_parse(ent->d_name, &id, NULL) || id == IMG_MANIFEST || image_type(id)->service)
 			continue;
 		if (unlinkat(fd, ent->d_name, 0) && errno != ENOENT)
 			return err_sys(e, "remove", "%s/%s", path, ent->d_name);
@@ -281,7 +281,7 @@ static bool should_load(const char *name, uint64_t size)
 {
 	enum image_id id;
 
-	if (!image_name_known(name, &id))
+	if (!image_name_parse(name, &id, NULL))
 		return size <= IMAGE_RAW_LOAD_MAX;
 	if (id == IMG_PAGES)
 		return false;

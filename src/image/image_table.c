@@ -7,6 +7,7 @@
 #include "image/image-internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct image_type types[IMG_ID_COUNT] = {
@@ -140,32 +141,40 @@ void image_name(enum image_id id, unsigned long num, char *buf, size_t size)
 	}
 }
 
-/* Whether @name (a whole file name) can come from @pattern. */
-static bool pattern_matches(const char *pattern, const char *name)
+/* Whether @name (a whole file name) can come from @pattern, and from which number. */
+static bool pattern_matches(const char *pattern, const char *name, unsigned long *num)
 {
-	const char *percent = strchr(pattern, '%'), *rest, *chars;
+	const char *percent = strchr(pattern, '%'), *rest;
 	size_t before, n;
 
+	*num = 0;
 	if (!percent)
 		return !strcmp(pattern, name);
 	before = (size_t)(percent - pattern);
 	rest = pattern_rest(percent);
 	if (strncmp(pattern, name, before))
 		return false;
-	if (rest[-1] == 's')
-		return !strcmp(name + before, stats_names[0]) || !strcmp(name + before, stats_names[1]);
-	chars = rest[-1] == 'x' ? "0123456789abcdef" : "0123456789";
-	n = strspn(name + before, chars);
-	return n && !strcmp(name + before + n, rest);
+	name += before;
+	if (rest[-1] == 's') {
+		*num = !strcmp(name, stats_names[1]);
+		return *num || !strcmp(name, stats_names[0]);
+	}
+	n = strspn(name, rest[-1] == 'x' ? "0123456789abcdef" : "0123456789");
+	*num = strtoul(name, NULL, rest[-1] == 'x' ? 16 : 10);
+	return n && !strcmp(name + n, rest);
 }
 
-bool image_name_known(const char *name, enum image_id *ret_id)
+bool image_name_parse(const char *name, enum image_id *ret_id, unsigned long *ret_num)
 {
+	unsigned long num;
+
 	for (int i = 0; i < IMG_ID_COUNT; i++) {
-		if (!pattern_matches(types[i].pattern, name))
+		if (!pattern_matches(types[i].pattern, name, &num))
 			continue;
 		if (ret_id)
 			*ret_id = (enum image_id)i;
+		if (ret_num)
+			*ret_num = num;
 		return true;
 	}
 	return false;

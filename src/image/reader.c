@@ -55,6 +55,15 @@ uint64_t image_tell(const struct image_in *in)
 	return in->pos;
 }
 
+int image_seek(struct image_in *in, uint64_t pos, struct err *e)
+{
+	if (pos > in->file->size)
+		return image_bad(in, e, "truncated: the file ends at byte %llu, %llu is asked for",
+				 (unsigned long long)in->file->size, (unsigned long long)pos);
+	in->pos = pos;
+	return 0;
+}
+
 /* @n bytes at the cursor, known to be there. */
 static int in_bytes(struct image_in *in, void *buf, size_t n, struct err *e)
 {

@@ -16,7 +16,7 @@ static void test_names(void **state)
 	for (int i = 0; i < IMG_ID_COUNT; i++) {
 		assert_non_null(image_type((enum image_id)i)->pattern);
 		image_name((enum image_id)i, 1, name, sizeof(name));
-		assert_true(image_name_known(name, &id));
+		assert_true(image_name_parse(name, &id, NULL));
 	}
 	image_name(IMG_GHOST_FILE, 0x1af, name, sizeof(name));
 	assert_string_equal(name, "ghost-file-1af.img");
@@ -24,12 +24,12 @@ static void test_names(void **state)
 	assert_string_equal(name, "pagemap-shmem-4294967299.img");
 	image_name(IMG_STATS, 1, name, sizeof(name));
 	assert_string_equal(name, "stats-restore");
-	assert_true(image_name_known("tmpfs-dev-5.tar.gz.img", &id));
+	assert_true(image_name_parse("tmpfs-dev-5.tar.gz.img", &id, NULL));
 	assert_int_equal(id, IMG_TMPFS_DEV);
-	assert_false(image_name_known("core-.img", &id));
-	assert_false(image_name_known("core-1.imgx", &id));
-	assert_false(image_name_known("core-1x.img", &id));
-	assert_false(image_name_known("dump.log", &id));
+	assert_false(image_name_parse("core-.img", &id, NULL));
+	assert_false(image_name_parse("core-1.imgx", &id, NULL));
+	assert_false(image_name_parse("core-1x.img", &id, NULL));
+	assert_false(image_name_parse("dump.log", &id, NULL));
 }
 
 static void test_round_trip(void **state)
