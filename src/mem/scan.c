@@ -30,6 +30,7 @@
 #define SCAN_OVER (64ull << 20)
 
 /* /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst */
+#define PM_EXCLUSIVE (1ull << 56)
 #define PM_GUARD (1ull << 58)
 #define PM_FILE (1ull << 61)
 #define PM_SWAP (1ull << 62)
@@ -154,9 +155,10 @@ static int scan_ioctl(struct scan *s, struct err *e)
 static int read_one(struct scan *s, const struct map_line *l, uint64_t *buf, size_t cap,
 		    struct err *e)
 {
-	uint64_t page = page_size();
+	uint64_t page = page_size(), known = 0;
 
-	for (uint64_t a = l->start; a < l->end;) {
+	/* What is mapped here alone is no zero page: with all of those found, the rest is empty. */
+	for (uint64_t a = l->start; a < l->end && (known < l->anon || l->vm & VM_MAYBE_GUARD);) {
 		uint64_t left = (l->end - a) / page;
 		size_t n = left < cap ? (size_t)left : cap;
 		int r = pread_all(s->fd, buf, n * sizeof(*buf), (off_t)(a / page * sizeof(*buf)));
@@ -169,6 +171,8 @@ static int read_one(struct scan *s, const struct map_line *l, uint64_t *buf, siz
 			if (buf[i] & PM_FILE || !(buf[i] & (PM_SWAP | PM_PRESENT)))
 				continue;
 			mem_runs_add(s->ret, a, a + page, buf[i] & PM_GUARD);
+			if (buf[i] & (PM_EXCLUSIVE | PM_SWAP))
+				known += page;
 		}
 		r = cancel_check(e);
 		if (r)
