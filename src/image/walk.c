@@ -169,7 +169,7 @@ struct walk {
 /* Hand over one entry, step over the bytes behind it. */
 static int visit(struct walk *w, ProtobufCMessage *msg, uint64_t extra, struct err *e)
 {
-	struct image_entry entry = { .msg = msg, .extra_at = image_tell(w->in) };
+	struct image_entry entry = { .msg = msg, .extra_at = image_tell(w->in), .extra = extra };
 	int r;
 
 	if (extra > image_left(w->in))
