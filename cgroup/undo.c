@@ -106,8 +106,18 @@ static int undo_cgroup_kill(struct journal *j, struct journal_entry *const *v, s
 	return 0;
 }
 
-const struct undo_kind freezer_undo_thaw = { UNDO_THAW, "thaw", undo_thaw };
-const struct undo_kind freezer_undo_refreeze = { UNDO_REFREEZE, "freeze again", undo_refreeze };
-const struct undo_kind freezer_undo_move_back = { UNDO_MOVE_BACK, "move back", undo_move_back };
-const struct undo_kind cgroup_undo_rmdir = { UNDO_RMDIR, "remove directory", undo_rmdir };
-const struct undo_kind cgroup_undo_kill = { UNDO_CGROUP_KILL, "kill cgroup", undo_cgroup_kill };
+const struct undo_kind freezer_undo_thaw = {
+	.id = UNDO_THAW, .name = "thaw", .undo = undo_thaw,
+};
+const struct undo_kind freezer_undo_refreeze = {
+	.id = UNDO_REFREEZE, .name = "freeze again", .undo = undo_refreeze,
+};
+const struct undo_kind freezer_undo_move_back = {
+	.id = UNDO_MOVE_BACK, .name = "move back", .undo = undo_move_back,
+};
+const struct undo_kind cgroup_undo_rmdir = {
+	.id = UNDO_RMDIR, .name = "remove directories", .undo = undo_rmdir, .lasting = true,
+};
+const struct undo_kind cgroup_undo_kill = {
+	.id = UNDO_CGROUP_KILL, .name = "kill a cgroup", .undo = undo_cgroup_kill,
+};

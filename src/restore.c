@@ -186,7 +186,7 @@ static int step_birth(void *ctx, struct err *e)
 	x = stubs_birth(r->stubs, flags, true, e);
 	if (x)
 		return x;
-	return journal_add(r->j, UNDO_KILL, &r->stubs->v[0]->host, sizeof(pid_t), NULL, e);
+	return undo_add_kill(r->j, r->stubs->v[0]->host, e);
 }
 
 static bool has_own_namespaces(const struct restore *r)

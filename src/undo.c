@@ -1,5 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which module undoes which record, and the undos that belong to no module. */
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which module undoes which record, and the undos that belong to no module.
+ *
+ * Runs in: whoever survives: parent, guard, worker without a parent, recover.
+ */
 #define LOG_MODULE "undo"
 #include "undo.h"
 
@@ -12,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "cgroup/freezer.h"
 #include "freeze_glue.h"
 #include "parasite/remote.h"
@@ -54,19 +59,59 @@ static int undo_thaw(struct journal *j, struct journal_entry *const *v, size_t n
 	return freezer_undo_thaw.undo(j, v, n, e);
 }
 
-/* The record names a child of the dead: its number cannot have been reused while it was not reaped. */
+struct kill_record {
+	int32_t pid;
+	uint32_t pad;
+	uint64_t starttime;
+};
+
+int undo_add_kill(struct journal *j, pid_t pid, struct err *e)
+{
+	struct kill_record rec = { .pid = pid };
+	struct proc_stat st;
+	int r = proc_stat_read(pid, &st, e);
+
+	if (r)
+		return r;
+	rec.starttime = st.starttime;
+	return journal_add(j, UNDO_KILL, &rec, sizeof(rec), NULL, e);
+}
+
+/* The pidfd is opened before the look, so that what was looked at is what dies. */
+static int kill_one(const struct kill_record *rec, struct err *e)
+{
+	_cleanup_close_ int pidfd = -EBADF;
+	struct proc_stat st;
+	int r;
+
+	if (rec->pid <= 1 || rec->pid == getpid())
+		return 0;
+	pidfd = (int)syscall(SYS_pidfd_open, rec->pid, 0);
+	if (pidfd < 0)
+		return errno == ESRCH ? 0 : err_sys(e, "pidfd_open", "pid %d", rec->pid);
+	r = proc_stat_read(rec->pid, &st, e);
+	if (r == -ESRCH || (!r && st.starttime != rec->starttime)) {
+		err_clear(e);
+		return 0;
+	}
+	if (!r && syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) && errno != ESRCH)
+		r = err_sys(e, "kill", "pid %d", rec->pid);
+	return r;
+}
+
 static int undo_kill(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		pid_t pid;
+	int r = 0;
 
-		if (v[i]->len != sizeof(pid))
-			continue;
-		memcpy(&pid, v[i]->data, sizeof(pid));
-		if (pid > 1 && kill(pid, SIGKILL) && errno != ESRCH)
-			return err_sys(e, "kill", "process %d", pid);
-	}
-	return 0;
+	for (size_t i = 0; i < n && !r; i++)
+		if (v[i]->len >= sizeof(struct kill_record))
+			r = kill_one((const void *)v[i]->data, e);
+	return r;
+}
+
+int undo_add_unlink(struct journal *j, const char *path, struct journal_entry **ret, struct err *e)
+{
+	return journal_add(j, UNDO_UNLINK, path, strlen(path) + 1, ret, e);
 }
 
 static int undo_unlink(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
@@ -74,16 +119,21 @@ static int undo_unlink(struct journal *j, struct journal_entry *const *v, size_t
 	for (size_t i = 0; i < n; i++) {
 		const char *path = (const char *)v[i]->data;
 
-		if (v[i]->len && !path[v[i]->len - 1] && unlink(path) && errno != ENOENT)
-			return err_sys(e, "remove", "%s", path);
+		if (v[i]->len && !path[v[i]->len - 1] && *path == '/' && unlink(path) && errno != ENOENT)
+			return err_sys(e, "unlink", "%s", path);
 	}
 	return 0;
 }
 
-static const struct undo_kind cure = { UNDO_CURE, "put a task right", undo_cure };
-static const struct undo_kind thaw = { UNDO_THAW, "thaw", undo_thaw };
-static const struct undo_kind kill_process = { UNDO_KILL, "kill a process", undo_kill };
-static const struct undo_kind unlink_file = { UNDO_UNLINK, "remove a file", undo_unlink };
+/* A task that could not be put right must stay frozen: nothing older is undone. */
+static const struct undo_kind cure = {
+	.id = UNDO_CURE, .name = "put threads right", .undo = undo_cure, .blocks = true,
+};
+static const struct undo_kind thaw = { .id = UNDO_THAW, .name = "thaw", .undo = undo_thaw };
+static const struct undo_kind kill_process = { .id = UNDO_KILL, .name = "kill", .undo = undo_kill };
+static const struct undo_kind unlink_file = {
+	.id = UNDO_UNLINK, .name = "unlink", .undo = undo_unlink, .lasting = true,
+};
 
 const struct undo_kind *const undo_kinds[] = {
 	&cure,

@@ -19,15 +19,20 @@
 #include "base/err.h"
 #include "base/journal.h"
 
-/* Run @work in a forked worker and wait for it. The worker's error object arrives in @e. */
+/*
+ * Run @work in a forked worker and wait for it. The worker's error object
+ * arrives in @e; when it died without one, everything was undone and the error
+ * (-ECHILD) says so. Records left open are undone in any case.
+ */
 int watchdog_run(struct journal *j, const struct undo_kind *const *kinds,
 		 int (*work)(void *arg, struct err *e), void *arg, struct err *e);
 
-#define GUARD_SIGNALS 3
+/* SIGINT, SIGTERM and SIGHUP ask us to stop. */
+#define CANCEL_SIGNALS 3
 struct guard {
 	pid_t pid;	/* 0: none */
-	int sock;
-	struct sigaction old[GUARD_SIGNALS];	/* the caller's, while we listen for a wish to stop */
+	int pidfd;
+	struct sigaction old[CANCEL_SIGNALS];	/* the caller's, while we listen for a wish to stop */
 };
 
 /* Fork a guard that undoes the journal when we die. */
