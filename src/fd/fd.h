@@ -16,6 +16,12 @@
 #include "model/build.h"
 #include "model/model.h"
 
+/*
+ * How mounts are numbered in the images (mounts_id_of()); given once, before
+ * fd_dump_task(). Without it the images name no mounts.
+ */
+void fd_set_mount_id_fn(struct model *m, int (*fn)(struct model *m, struct task *t, int fd));
+
 /* While the task runs: add every descriptor that could not be dumped to @blockers. Touches nothing. */
 int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
@@ -33,6 +39,8 @@ int fd_dump_finish(struct model *m, struct err *e);
 
 /* Restore: read and validate files.img and every task's fdinfo; link fds, cwd, root, exe. */
 int fd_read(struct model *m, struct err *e);
+/* Link cwd, root, exe of tasks whose fs and mm entries were read after fd_read(). May be repeated. */
+int fd_link(struct model *m, struct err *e);
 /*
  * Make all descriptions. @root_fd: the restored tree's root. Appends to the
  * maker what has to be made inside; call fd_open_made() after it ran.

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Character devices that have no state: null, zero, full, random, urandom.
+ * Opening them again by name is all. Every other device is refused by name.
+ */
+#include <sys/sysmacros.h>
+
+#include "fd/kinds.h"
+
+#define MEM_MAJOR 1	/* Documentation/admin-guide/devices.txt */
+
+static bool chardev_is(const struct fd_look *l)
+{
+	return S_ISCHR(l->st.st_mode) && l->link[0] == '/';
+}
+
+static bool is_stateless(dev_t rdev)
+{
+	if (major(rdev) != MEM_MAJOR)
+		return false;
+	switch (minor(rdev)) {
+	case 3: /* null */
+	case 5: /* zero */
+	case 7: /* full */
+	case 8: /* random */
+	case 9: /* urandom */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const struct device {
+	unsigned major, lo, hi;
+	const char *what;
+} devices[] = {
+	{ 4, 0, 63, "a virtual console" },
+	{ 4, 64, 255, "a serial line" },
+	{ 5, 0, 0, "the controlling terminal" },
+	{ 5, 1, 1, "the system console" },
+	{ 5, 2, 2, "the master side of a pseudo terminal" },
+	{ 10, 200, 200, "a TUN/TAP interface" },
+	{ 10, 229, 229, "a FUSE filesystem's server" },
+	{ 10, 232, 232, "a virtual machine (KVM)" },
+	{ 136, 0, ~0u, "a pseudo terminal" },
+	{ 137, 0, ~0u, "a pseudo terminal" }, { 138, 0, ~0u, "a pseudo terminal" },
+	{ 139, 0, ~0u, "a pseudo terminal" }, { 140, 0, ~0u, "a pseudo terminal" },
+	{ 141, 0, ~0u, "a pseudo terminal" }, { 142, 0, ~0u, "a pseudo terminal" },
+	{ 143, 0, ~0u, "a pseudo terminal" },
+};
+
+static int chardev_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
+{
+	unsigned ma = major(l->st.st_rdev), mi = minor(l->st.st_rdev);
+
+	/* O_PATH never reached the driver. */
+	if (is_stateless(l->st.st_rdev) || l->info.flags & O_PATH)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		if (devices[i].major != ma || mi < devices[i].lo || mi > devices[i].hi)
+			continue;
+		fd_refuse(l, e, "%s (character device %u:%u) is not supported yet", devices[i].what,
+			  ma, mi);
+		if (ma == 10)
+			return -e->code;
+		return err_hint(e, "start the program with setsid and its input and output redirected");
+	}
+	return fd_refuse(l, e, "character device %u:%u is not supported", ma, mi);
+}
+
+static int chardev_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
+			struct err *e)
+{
+	int r = chardev_check(d, l, e);
+
+	return r ? r : reg_entry_dump(d, f, l, e);
+}
+
+const struct file_kind file_kind_chardev = {
+	.name = "device null, zero, full, random, urandom",
+	.type = FD_TYPES__REG,
+	.is = chardev_is,
+	.check = chardev_check,
+	.dump = chardev_dump,
+	FILE_KIND_ENTRY(reg, RegFileEntry),
+};

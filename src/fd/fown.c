@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who is told by a signal that a descriptor is ready: F_SETOWN_EX, F_SETSIG and
+ * O_ASYNC (man 2 fcntl). Images hold the pid inside the tree's pid namespace.
+ */
+#include <stdio.h>
+#include <sys/file.h>
+
+#include "fd/file_kind.h"
+
+#ifndef F_GETOWNER_UIDS
+#define F_GETOWNER_UIDS 17	/* asm-generic/fcntl.h */
+#endif
+
+static void *file_msg(const struct file_obj *f)
+{
+	return f->kind && f->entry ? *(void **)((char *)f->entry + f->kind->entry_off) : NULL;
+}
+
+const FownEntry *file_fown(const struct file_obj *f)
+{
+	char *msg = file_msg(f);
+
+	return msg && f->kind->flags_off ? *(FownEntry **)(msg + f->kind->fown_off) : NULL;
+}
+
+unsigned file_flags(const struct file_obj *f)
+{
+	char *msg = file_msg(f);
+
+	return msg && f->kind->flags_off ? *(uint32_t *)(msg + f->kind->flags_off) : 0;
+}
+
+/* A process, thread or group as the other side numbers it: 0 when it is not of the tree. */
+static pid_t translate(struct model *m, int type, pid_t pid, bool inward)
+{
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+
+		if (type == F_OWNER_TID) {
+			for (size_t k = 0; k < t->n_threads; k++) {
+				struct thread *th = &t->threads[k];
+
+				if ((inward ? th->host : th->tid) == pid)
+					return inward ? th->tid : th->host;
+			}
+		}
+		if ((inward ? t->host : t->pid) == pid)
+			return inward ? t->pid : t->host;
+	}
+	return 0;
+}
+
+int fown_dump(struct fd_dump *d, const struct fd_look *l, FownEntry **ret, struct err *e)
+{
+	FownEntry *fo = pool_msg(d->m->pool, FownEntry, fown_entry__init);
+	struct f_owner_ex own = { 0 };
+	uid_t uids[2];
+	pid_t pid;
+	int sig;
+
+	*ret = fo;
+	if (l->info.flags & O_PATH)
+		return 0;
+	sig = fcntl(l->copy, F_GETSIG);
+	if (sig < 0)
+		return err_sys(e, "fcntl", "pid %d, fd %d: F_GETSIG", l->t->host, l->fd);
+	fo->signum = (uint32_t)sig;
+	if (fcntl(l->copy, F_GETOWN_EX, &own))
+		return err_sys(e, "fcntl", "pid %d, fd %d: F_GETOWN_EX", l->t->host, l->fd);
+	if (!own.pid)
+		return 0;
+	pid = translate(d->m, own.type, own.pid, true);
+	if (!pid)
+		return fd_refuse(l, e, "its signals go to %s %d, which is not part of the tree",
+				 own.type == F_OWNER_PGRP ? "process group" : "process", own.pid);
+	if (fcntl(l->copy, F_GETOWNER_UIDS, uids))
+		return err_sys(e, "fcntl", "pid %d, fd %d: F_GETOWNER_UIDS", l->t->host, l->fd);
+	fo->pid_type = (uint32_t)own.type;
+	fo->pid = (uint32_t)pid;
+	fo->uid = uids[0];
+	fo->euid = uids[1];
+	return 0;
+}
+
+/* The signal first, then the owner, then O_ASYNC: nothing is sent half configured. */
+int fown_finish(struct model *m, struct file_obj *f, struct err *e)
+{
+	const FownEntry *fo = file_fown(f);
+	unsigned flags = file_flags(f);
+	struct f_owner_ex own;
+
+	if (!fo || f->fd < 0 || flags & O_PATH)
+		return 0;
+	if (fo->signum && fcntl(f->fd, F_SETSIG, (int)fo->signum))
+		return err_sys(e, "fcntl", "file %u: F_SETSIG %u", f->id, fo->signum);
+	if (fo->pid) {
+		own.type = (int)fo->pid_type;
+		own.pid = translate(m, own.type, (pid_t)fo->pid, false);
+		if (!own.pid)
+			return file_bad(f, e, "its owner %u is no process of the tree", fo->pid);
+		if (fcntl(f->fd, F_SETOWN_EX, &own))
+			return err_sys(e, "fcntl", "file %u: F_SETOWN_EX %d", f->id, own.pid);
+	}
+	if (flags & O_ASYNC && fcntl(f->fd, F_SETFL, fcntl(f->fd, F_GETFL) | O_ASYNC))
+		return err_sys(e, "fcntl", "file %u: O_ASYNC", f->id);
+	return 0;
+}

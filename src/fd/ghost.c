@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Files without a name, dump side: the content of opened-and-unlinked files goes
+ * into ghost-file-*.img, once per inode, with its holes left out; an entry of
+ * remap-fpath.img ties each description to it. Removed directories are ghosts
+ * too, empty ones by nature.
+ */
+#include <stdio.h>
+#include <sys/sysmacros.h>
+
+#include "fd/file_kind.h"
+#include "model/options.h"
+
+#define COPY_BLOCK (256 * 1024)
+
+struct ghost {
+	struct ghost *next;
+	uint64_t dev, ino;
+	uint32_t id;
+};
+
+struct ghost_dump {
+	struct ghost *list;
+	uint32_t last_id;
+	RemapFilePathEntry **remaps;
+	size_t n_remaps;
+};
+
+int ghost_check(struct fd_dump *d, const struct stat *st, const char *path, const char *who,
+		struct err *e)
+{
+	uint64_t bytes = (uint64_t)st->st_blocks * 512;
+	mode_t type = st->st_mode & S_IFMT;
+
+	if (type != S_IFREG && type != S_IFDIR && type != S_IFIFO && type != S_IFCHR)
+		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
+			       "a removed file of this type is not supported");
+	/* What is stored is what is there: small files without blocks (inline) by their size. */
+	if ((uint64_t)st->st_size < bytes)
+		bytes = (uint64_t)st->st_size;
+	if (type != S_IFREG || bytes <= d->m->opt->ghost_limit)
+		return 0;
+	err_set(e, ERR_UNSUPPORTED, EFBIG, "checkpoint", who,
+		"the removed file %.120s holds %llu bytes, more than the limit of %llu", path,
+		(unsigned long long)bytes, (unsigned long long)d->m->opt->ghost_limit);
+	e->code = EOPNOTSUPP;
+	return err_hint(e, "use --ghost-limit %llu", (unsigned long long)bytes);
+}
+
+static int put_range(struct image_out *o, int fd, char *buf, off_t at, off_t end, const char *who,
+		     struct err *e)
+{
+	while (at < end) {
+		size_t want = end - at > COPY_BLOCK ? COPY_BLOCK : (size_t)(end - at);
+		ssize_t n = pread(fd, buf, want, at);
+		int r;
+
+		if (n < 0)
+			return err_sys(e, "read", "%s", who);
+		if (!n)
+			return err_set(e, ERR_TARGET, EIO, "read", who,
+				       "the file became shorter while it was copied");
+		r = image_put_raw(o, buf, (size_t)n, e);
+		if (r)
+			return r;
+		at += n;
+	}
+	return 0;
+}
+
+/* Data extents, each behind its own small message. */
+static int put_chunks(struct image_out *o, int fd, char *buf, off_t size, const char *who,
+		      struct err *e)
+{
+	off_t at = 0;
+
+	while (at < size) {
+		GhostChunkEntry ce = GHOST_CHUNK_ENTRY__INIT;
+		off_t data = lseek(fd, at, SEEK_DATA), hole;
+		int r;
+
+		if (data < 0 && errno == ENXIO)
+			return 0;
+		hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+		if (hole < 0)
+			return err_sys(e, "lseek", "%s", who);
+		if (hole > size)
+			hole = size;
+		if (hole <= data)
+			return 0;
+		ce.off = (uint64_t)data;
+		ce.len = (uint64_t)(hole - data);
+		r = image_put(o, &ce.base, e);
+		if (!r)
+			r = put_range(o, fd, buf, data, hole, who, e);
+		if (r)
+			return r;
+		at = hole;
+	}
+	return 0;
+}
+
+static Timeval *timeval_of(struct fd_dump *d, const struct timespec *ts)
+{
+	Timeval *tv = pool_msg(d->m->pool, Timeval, timeval__init);
+
+	tv->tv_sec = (uint64_t)ts->tv_sec;
+	tv->tv_usec = (uint64_t)ts->tv_nsec / 1000;
+	return tv;
+}
+
+static GhostFileEntry *ghost_entry(struct fd_dump *d, const struct stat *st, bool holes)
+{
+	GhostFileEntry *ge = pool_msg(d->m->pool, GhostFileEntry, ghost_file_entry__init);
+
+	ge->uid = st->st_uid;
+	ge->gid = st->st_gid;
+	ge->mode = st->st_mode;
+	ge->has_dev = ge->has_ino = 1;
+	ge->dev = major(st->st_dev) << 20 | minor(st->st_dev);	/* the kernel's own encoding */
+	ge->ino = st->st_ino;
+	if (S_ISCHR(st->st_mode)) {
+		ge->has_rdev = 1;
+		ge->rdev = (uint32_t)st->st_rdev;
+	}
+	ge->atim = timeval_of(d, &st->st_atim);
+	ge->mtim = timeval_of(d, &st->st_mtim);
+	if (holes) {
+		ge->has_chunks = ge->chunks = 1;
+		ge->has_size = 1;
+		ge->size = (uint64_t)st->st_size;
+	}
+	return ge;
+}
+
+static int write_ghost(struct fd_dump *d, uint32_t id, const struct stat *st, int fd,
+		       const char *who, struct err *e)
+{
+	_cleanup_close_ int file = -EBADF;
+	struct image_out *o;
+	bool holes = false;
+	char path[40];
+	int r;
+
+	if (S_ISREG(st->st_mode)) {
+		/* A description of our own: the task's position is not ours to move. */
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		file = open(path, O_RDONLY | O_CLOEXEC);
+		if (file < 0)
+			return err_sys(e, "open", "%s", who);
+		holes = st->st_size && lseek(file, 0, SEEK_HOLE) < st->st_size;
+	}
+	r = image_create(d->m->dir, IMG_GHOST_FILE, id, &o, e);
+	if (r)
+		return r;
+	r = image_put(o, &ghost_entry(d, st, holes)->base, e);
+	if (!r && file >= 0) {
+		char *buf = pool_alloc(d->m->pool, COPY_BLOCK);
+
+		r = holes ? put_chunks(o, file, buf, st->st_size, who, e) :
+			    put_range(o, file, buf, 0, st->st_size, who, e);
+	}
+	if (r) {
+		image_out_close(o, NULL);
+		return r;
+	}
+	return image_out_close(o, e);
+}
+
+int ghost_dump(struct fd_dump *d, struct file_obj *f, const struct stat *st, int fd,
+	       const char *path, const char *who, struct err *e)
+{
+	RemapFilePathEntry *re;
+	struct ghost *g;
+	int r;
+
+	if (!d->ghosts)
+		d->ghosts = pool_alloc(d->m->pool, sizeof(*d->ghosts));
+	for (g = d->ghosts->list; g; g = g->next)
+		if (g->dev == st->st_dev && g->ino == st->st_ino)
+			break;
+	if (!g) {
+		r = ghost_check(d, st, path, who, e);
+		if (r)
+			return r;
+		g = pool_alloc(d->m->pool, sizeof(*g));
+		*g = (struct ghost){ d->ghosts->list, st->st_dev, st->st_ino, ++d->ghosts->last_id };
+		d->ghosts->list = g;
+		r = write_ghost(d, g->id, st, fd, who, e);
+		if (r)
+			return r;
+	}
+	re = pool_msg(d->m->pool, RemapFilePathEntry, remap_file_path_entry__init);
+	re->orig_id = f->id;
+	re->remap_id = g->id;
+	re->has_remap_type = 1;
+	re->remap_type = REMAP_TYPE__GHOST;
+	pool_push(d->m->pool, d->ghosts->remaps, d->ghosts->n_remaps, re);
+	return 0;
+}
+
+int ghost_dump_end(struct fd_dump *d, struct err *e)
+{
+	struct image_out *o;
+	int r;
+
+	if (!d->ghosts)
+		return 0;
+	r = image_create(d->m->dir, IMG_REMAP_FPATH, 0, &o, e);
+	if (r)
+		return r;
+	for (size_t i = 0; i < d->ghosts->n_remaps && !r; i++)
+		r = image_put(o, &d->ghosts->remaps[i]->base, e);
+	if (r) {
+		image_out_close(o, NULL);
+		return r;
+	}
+	return image_out_close(o, e);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All kinds, for the table. One line each. Private to src/fd. */
+#ifndef STASIS_KINDS_H
+#define STASIS_KINDS_H
+
+#include "fd/file_kind.h"
+
+extern const struct file_kind file_kind_reg, file_kind_chardev, file_kind_pipe, file_kind_fifo,
+	file_kind_eventfd, file_kind_unix, file_kind_inet, file_kind_epoll;
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Pipes: both ends with their flags, ends that are missing, size and data
+ * (pipe_data.c). Several descriptions of one end come by opening /proc/PID/fd.
+ */
+#include <poll.h>
+#include <stdio.h>
+
+#include "fd/kinds.h"
+#include "fd/pipe_data.h"
+#include "fd/survey.h"
+
+static bool pipe_is(const struct fd_look *l)
+{
+	return !strncmp(l->link, "pipe:[", 6);
+}
+
+/* A pipe to somebody outside: stdin and stdout of a program started in a pipeline. */
+static int pipe_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
+{
+	struct pollfd pf = { .fd = l->copy, .events = POLLIN | POLLOUT };
+	int modes = survey_pipe(d, l->st.st_ino);
+	const char *end = NULL;
+
+	if (l->info.flags & O_PATH)
+		return fd_refuse(l, e, "a pipe opened with O_PATH is not supported");
+	if (poll(&pf, 1, 0) < 0)
+		return err_sys(e, "poll", "pid %d, fd %d (%s)", l->t->host, l->fd, l->link);
+	if (!(modes & SURVEY_WRITES) && !(pf.revents & POLLHUP))
+		end = "writing";
+	if (!(modes & SURVEY_READS) && !(pf.revents & POLLERR))
+		end = "reading";
+	if (!end)
+		return 0;
+	fd_refuse(l, e, "its %s end is held by a process outside the tree", end);
+	return err_hint(e, "redirect it to a file or /dev/null, or take that process into the tree");
+}
+
+static int pipe_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
+{
+	PipeEntry *pe = pool_msg(d->m->pool, PipeEntry, pipe_entry__init);
+	struct pipe_dumped *p;
+	int r;
+
+	if (l->info.flags & O_PATH)
+		return fd_refuse(l, e, "a pipe opened with O_PATH is not supported");
+	r = pipe_seen(d, f, l, false, &p, e);
+	if (r)
+		return r;
+	file_entry_new(d, f, FD_TYPES__PIPE)->pipe = pe;
+	pe->id = f->id;
+	pe->pipe_id = p->id;
+	pe->flags = l->info.flags;
+	if (l->st.st_uid || l->st.st_gid) {
+		pe->has_uid = pe->has_gid = 1;
+		pe->uid = l->st.st_uid;
+		pe->gid = l->st.st_gid;
+	}
+	return fown_dump(d, l, &pe->fown, e);
+}
+
+static int pipe_dump_end(struct fd_dump *d, struct err *e)
+{
+	return pipe_dump_data(d, false, IMG_PIPES_DATA, e);
+}
+
+static int pipe_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e)
+{
+	const PipeEntry *pe = f->entry->pipe;
+
+	if ((pe->flags & O_ACCMODE) == O_ACCMODE || pe->flags & O_PATH)
+		return image_bad(in, e, "pipe %u: flags 0%o are impossible", pe->pipe_id, pe->flags);
+	return pipe_add_end(r, f, pe->pipe_id, false, in, e);
+}
+
+static int pipe_read_end(struct fd_restore *r, struct err *e)
+{
+	return pipe_read_data(r, false, IMG_PIPES_DATA, e);
+}
+
+/* The first description of an end is pipe2's own, further ones are openings of it. */
+static int open_end(struct file_obj *f, int own[2], struct err *e)
+{
+	const PipeEntry *pe = f->entry->pipe;
+	int mode = (int)(pe->flags & O_ACCMODE), side = mode == O_WRONLY ? 1 : 0;
+	char path[40], what[32];
+
+	snprintf(what, sizeof(what), "pipe %u", pe->pipe_id);
+	if (mode != O_RDWR && own[side] >= 0) {
+		f->fd = take_fd(own[side]);
+	} else {
+		/* Either side's link opens the pipe in any mode. */
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", own[2 + side]);
+		f->fd = open(path, mode | O_NONBLOCK | O_CLOEXEC);
+		if (f->fd < 0)
+			return err_sys(e, "open", "%s", what);
+	}
+	if (pe->has_uid && fchown(f->fd, pe->uid, pe->has_gid ? pe->gid : 0))
+		return err_sys(e, "chown", "%s", what);
+	return fd_set_flags(f->fd, pe->flags, what, e);
+}
+
+static int make(struct fd_restore *r, struct pipe_obj *p, struct err *e)
+{
+	int own[4] = { -EBADF, -EBADF, -EBADF, -EBADF }, ret;
+	char what[32];
+
+	snprintf(what, sizeof(what), "pipe %u", p->id);
+	if (pipe2(own, O_CLOEXEC))
+		return err_sys(e, "pipe2", "%s", what);
+	/* The numbers stay usable for opening further descriptions when the ends are taken. */
+	own[2] = own[0];
+	own[3] = own[1];
+	ret = pipe_fill(p, own[1], what, e);
+	for (size_t i = 0; i < p->n_ends && !ret; i++)
+		ret = open_end(p->ends[i], own, e);
+	/* What nobody took is a missing end. */
+	cleanup_close(&own[0]);
+	cleanup_close(&own[1]);
+	return ret;
+}
+
+static int pipe_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
+{
+	return pipe_each(r, false, make, e);
+}
+
+const struct file_kind file_kind_pipe = {
+	.name = "pipe",
+	.type = FD_TYPES__PIPE,
+	.is = pipe_is,
+	.check_copy = true,
+	.check = pipe_check,
+	.dump = pipe_dump,
+	.dump_end = pipe_dump_end,
+	FILE_KIND_ENTRY(pipe, PipeEntry),
+	.read = pipe_read,
+	.read_end = pipe_read_end,
+	.open_all = pipe_open_all,
+};

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Before anything is frozen: every descriptor that could not be dumped. The
+ * task runs meanwhile, so what vanishes under our hands is no error, and what
+ * changes every moment (queues) is left for the dump itself.
+ */
+#include "fd/file_kind.h"
+
+/* Links already complained about in this task: one line for stdin, stdout and stderr. */
+struct seen {
+	char **v;
+	size_t n;
+};
+
+static bool seen_before(struct fd_dump *d, struct seen *s, const char *link)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->v[i], link))
+			return true;
+	pool_push(d->m->pool, s->v, s->n, pool_strdup(d->m->pool, link));
+	return false;
+}
+
+static int check_looked(struct fd_dump *d, struct fd_look *l, struct err *e)
+{
+	const struct file_kind *k;
+
+	if (l->info.lock[0]) {
+		fd_refuse(l, e, "a file lock is held through it (%s)", l->info.lock);
+		return err_hint(e, "release the lock before the checkpoint; locks are not carried yet");
+	}
+	k = file_kind_of(l);
+	if (!k)
+		return file_refuse_unknown(l, e);
+	if (!k->check)
+		return 0;
+	if (k->check_copy && l->copy < 0) {
+		int r = fd_look(d, l->fd, FD_COPY, l, e);
+
+		if (r)
+			return r == 1 ? 0 : r;
+		/* Another descriptor by now: it came too late to be looked at. */
+		if (file_kind_of(l) != k)
+			return 0;
+	}
+	return k->check(d, l, e);
+}
+
+static int check_one(struct fd_dump *d, struct fd_look *l, int fd, struct err *e)
+{
+	int r = fd_look_info(d, fd, &l->info, e);
+
+	if (!r)
+		r = fd_look(d, fd, FD_COPY_SOCKETS, l, e);
+	if (r)
+		return r == 1 ? 0 : r;
+	r = check_looked(d, l, e);
+	fd_look_close(l);
+	return r;
+}
+
+int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e)
+{
+	struct fd_dump *d = fd_dump_state(m);
+	struct fd_look *l = pool_alloc(m->pool, sizeof(*l));
+	struct seen seen = { 0 };
+	int *fds = NULL, r;
+	size_t n = 0;
+
+	if (t->state == TASK_ZOMBIE)
+		return 0;
+	r = fd_name_root(d, e);
+	if (!r)
+		r = fd_look_task(d, t, true, e);
+	if (!r)
+		r = fd_list(d, &fds, &n, e);
+	for (size_t i = 0; i < n && !r; i++) {
+		/* What came by fork was looked at in the parent. */
+		if (t->parent && fd_kcmp(d->tid, fds[i], fd_task_tid(t->parent), fds[i]) == 0)
+			continue;
+		r = check_one(d, l, fds[i], e);
+		if (r == -EOPNOTSUPP) {
+			if (!seen_before(d, &seen, l->link))
+				err_list_add(blockers, e);
+			err_clear(e);
+			r = 0;
+		}
+	}
+	fd_look_done(d);
+	/* The root may be another one when the real thing begins. */
+	cleanup_close(&d->root_fd);
+	d->root_fd = -EBADF;
+	if (r == -ESRCH || r == -ENOENT) {
+		err_clear(e);
+		return 0;
+	}
+	return r ? err_in(e, "descriptors of pid %d", t->host) : 0;
+}

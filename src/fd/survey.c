@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See survey.h. */
+#include "fd/survey.h"
+
+#include <dirent.h>
+#include <stdio.h>
+
+struct held {
+	uint64_t ino;
+	int bits;
+};
+
+struct survey {
+	struct held *v;
+	size_t n;
+};
+
+static int cmp_held(const void *a, const void *b)
+{
+	const struct held *x = a, *y = b;
+
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+static int pipe_bits(int info_dir, const char *num)
+{
+	struct fd_info info;
+	char text[1024];
+
+	if (read_text_at(info_dir, num, text, sizeof(text)) <= 0 || fd_info_parse(text, &info))
+		return 0;
+	switch (info.flags & O_ACCMODE) {
+	case O_RDONLY:
+		return SURVEY_READS;
+	case O_WRONLY:
+		return SURVEY_WRITES;
+	default:
+		return SURVEY_READS | SURVEY_WRITES;
+	}
+}
+
+/* The inode in a link such as "pipe:[123]"; 0 when it is something else. */
+static uint64_t ino_of(const char *link, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(link, prefix, n) ? 0 : strtoull(link + n, NULL, 10);
+}
+
+static void add_task(struct fd_dump *d, struct survey *s, const struct task *t)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_close_ int info = -EBADF;
+	struct dirent *de;
+	char path[64];
+
+	/* A task that ended meanwhile holds nothing. */
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo", fd_task_tid(t));
+	info = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/fd", fd_task_tid(t));
+	dir = opendir(path);
+	if (!dir || info < 0)
+		return;
+	while ((de = readdir(dir))) {
+		char link[64];
+		ssize_t n = readlinkat(dirfd(dir), de->d_name, link, sizeof(link) - 1);
+		struct held h = { 0 };
+
+		if (n <= 0)
+			continue;
+		link[n] = 0;
+		h.ino = ino_of(link, "socket:[");
+		h.bits = SURVEY_HELD;
+		if (!h.ino) {
+			h.ino = ino_of(link, "pipe:[");
+			h.bits = h.ino ? pipe_bits(info, de->d_name) : 0;
+		}
+		if (h.ino)
+			pool_push(d->m->pool, s->v, s->n, h);
+	}
+}
+
+static struct survey *get(struct fd_dump *d)
+{
+	struct survey *s = d->survey;
+	size_t to = 0;
+
+	if (s)
+		return s;
+	s = d->survey = pool_alloc(d->m->pool, sizeof(*s));
+	for (size_t i = 0; i < d->m->n_tasks; i++)
+		if (d->m->tasks[i]->state != TASK_ZOMBIE)
+			add_task(d, s, d->m->tasks[i]);
+	if (s->n)
+		qsort(s->v, s->n, sizeof(*s->v), cmp_held);
+	for (size_t i = 0; i < s->n; i++) {
+		if (to && s->v[to - 1].ino == s->v[i].ino)
+			s->v[to - 1].bits |= s->v[i].bits;
+		else
+			s->v[to++] = s->v[i];
+	}
+	s->n = to;
+	return s;
+}
+
+static int bits_of(struct fd_dump *d, uint64_t ino)
+{
+	struct survey *s = get(d);
+	struct held key = { .ino = ino }, *h;
+
+	h = s->n ? bsearch(&key, s->v, s->n, sizeof(*s->v), cmp_held) : NULL;
+	return h ? h->bits : 0;
+}
+
+int survey_pipe(struct fd_dump *d, uint64_t ino)
+{
+	return bits_of(d, ino);
+}
+
+bool survey_socket(struct fd_dump *d, uint64_t ino)
+{
+	return bits_of(d, ino) != 0;
+}
+
+static bool holds(const char *pid, const char *want)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *de;
+	char path[300], link[64];
+
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	dir = opendir(path);
+	while (dir && (de = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), de->d_name, link, sizeof(link) - 1);
+
+		if (n <= 0)
+			continue;
+		link[n] = 0;
+		if (!strcmp(link, want))
+			return true;
+	}
+	return false;
+}
+
+bool survey_who(uint64_t ino, char *buf, size_t size)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	struct dirent *de;
+	char want[64];
+
+	snprintf(want, sizeof(want), "socket:[%llu]", (unsigned long long)ino);
+	while (dir && (de = readdir(dir))) {
+		char path[300], comm[64];
+		ssize_t n;
+
+		if (de->d_name[0] < '0' || de->d_name[0] > '9' || !holds(de->d_name, want))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", de->d_name);
+		n = read_text_at(AT_FDCWD, path, comm, sizeof(comm));
+		if (n > 0)
+			comm[strcspn(comm, "\n")] = 0;
+		snprintf(buf, size, "pid %s (%s)", de->d_name, n > 0 ? comm : "?");
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which pipes and sockets some task of the tree holds: asked by the preflight
+ * to tell what has its other end outside. Read once, from /proc, while the
+ * tasks run. Private to src/fd.
+ */
+#ifndef STASIS_SURVEY_H
+#define STASIS_SURVEY_H
+
+#include "fd/file_kind.h"
+
+enum { SURVEY_READS = 1, SURVEY_WRITES = 2, SURVEY_HELD = 4 };
+
+/* How the tree holds the pipe: bits of the above. */
+int survey_pipe(struct fd_dump *d, uint64_t ino);
+bool survey_socket(struct fd_dump *d, uint64_t ino);
+/* "pid 12 (name)": a process of the machine that holds the socket, for messages. Slow. */
+bool survey_who(uint64_t ino, char *buf, size_t size);
+
+#endif

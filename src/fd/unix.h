@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unix sockets: what both directions share. Private to src/fd. */
+#ifndef STASIS_FD_UNIX_H
+#define STASIS_FD_UNIX_H
+
+#include <netinet/tcp.h>	/* the states, which unix sockets use too */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "fd/sk_opts.h"
+#include "fd/sk_queue.h"
+
+#define UNIX_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
+#define UNIX_TEXT 160
+
+static inline bool unix_is_path(const ProtobufCBinaryData *name)
+{
+	return name->len && name->data[0];
+}
+
+/* Stream and seqpacket sockets: their connections have two ends. */
+static inline bool unix_is_stream(uint32_t type)
+{
+	return type == SOCK_STREAM || type == SOCK_SEQPACKET;
+}
+
+/* "unix socket /run/x", "unix socket @x", "unix socket (inode 12)" */
+void unix_text(const void *name, size_t len, uint32_t ino, char *buf, size_t size);
+
+/* unix_restore.c */
+int unix_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e);
+int unix_read_end(struct fd_restore *r, struct err *e);
+/* unix_make.c */
+void unix_path(const UnixSkEntry *ue, char *buf, size_t size);
+int unix_open_all(struct fd_restore *r, struct maker *mk, struct err *e);
+/* unix_restore.c */
+int unix_made(struct fd_restore *r, struct err *e);
+
+/* Restore: what a socket is among the others. */
+enum unix_role {
+	UNIX_ALONE,		/* unconnected, bound or not; a dgram socket with a one-sided peer too */
+	UNIX_PAIR,		/* both ends nameless or dgram: made by socketpair */
+	UNIX_ACCEPTED,		/* has the name of a listener: made by accept */
+	UNIX_CLIENT,		/* the other end of such a one */
+};
+
+struct unix_kid {
+	enum unix_role role;
+	struct file_obj *peer;	/* NULL: closed before the checkpoint, or none */
+	struct file_obj *listener;	/* of UNIX_ACCEPTED; NULL: gone, made for a moment */
+	bool first;		/* of a pair: makes both */
+	size_t call;		/* of the maker: whose result is our number there */
+	struct sk_queue queue;
+};
+
+struct unix_restore {
+	struct file_obj **v;	/* by inode */
+	size_t n;
+};
+
+static inline struct unix_kid *unix_kid(struct file_obj *f)
+{
+	return fd_work(f)->kid;
+}
+
+#endif
