@@ -58,13 +58,19 @@ UNIT := $(patsubst %.c,$(BUILD)/unit/%,$(TESTS))
 $(BUILD)/unit/%: $(BUILD)/%.o $(BUILD)/libstasis-core.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $< -Wl,--as-needed $(BUILD)/libstasis-core.a $(LDLIBS) -lcmocka -lpthread
+unit-programs: $(UNIT)
 unit: $(UNIT)
 	scripts/unit $(UNIT)
 
 # What conformance/run starts: cases with the flags that they name, and helpers.
 CASES := $(patsubst conformance/cases/%,$(BUILD)/cases/%,$(basename $(wildcard conformance/cases/*.c conformance/cases/*.go)))
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard conformance/*.c conformance/*/helper_*.c conformance/bench/*.c conformance/demo/*.c))
-cases: $(CASES) $(HELPERS)
+cases: $(CASES) $(HELPERS) $(BUILD)/conformance/faults/killtest $(BUILD)/conformance/fuzz/fuzz_image
+# These two use the program's own modules.
+$(BUILD)/conformance/faults/killtest: $(patsubst %.c,$(BUILD)/%.o,$(wildcard conformance/faults/*.c)) $(BUILD)/libstasis-core.a
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
+$(BUILD)/conformance/fuzz/fuzz_image: $(BUILD)/conformance/fuzz/fuzz_image.o $(BUILD)/libstasis-core.a
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
 $(BUILD)/cases/%: conformance/cases/%.c conformance/cases/case.h scripts/build-case
 	$(Q)CC="$(CC)" scripts/build-case $< $@
 $(BUILD)/cases/%: conformance/cases/%.go scripts/build-case
@@ -72,12 +78,12 @@ $(BUILD)/cases/%: conformance/cases/%.go scripts/build-case
 $(BUILD)/conformance/%: conformance/%.c scripts/build-case
 	$(Q)CC="$(CC)" scripts/build-case $< $@
 
-demo bench: all cases
-	conformance/$@/$@.sh
+demo bench:
+	$(Q)scripts/packages && $(MAKE) -s -j2 all cases && conformance/$@/$@.sh
 lint: all
 	scripts/lint/run
 check check-all:
-	scripts/$@
+	$(Q)scripts/packages && scripts/check $@
 install: all
 	install -Dm755 $(BUILD)/stasis $(DESTDIR)$(PREFIX)/sbin/stasis
 	ln -sf stasis $(DESTDIR)$(PREFIX)/sbin/criu
@@ -85,6 +91,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit cases demo check check-all lint bench install clean
+.PHONY: all unit unit-programs cases demo check check-all lint bench install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(TESTS))
