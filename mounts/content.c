@@ -71,7 +71,7 @@ static int enter_clone(const struct content *c, uint64_t set, uint64_t clear, in
 static int data_copy(const struct content *c, struct archive *in, struct archive *out,
 		     const char *path, struct err *e)
 {
-	static const char zeros[64 * 1024];
+	static char zeros[1 << 20];	/* not const: takes no room in the program file */
 	int64_t at = 0, off;
 	const void *buf;
 	size_t n;
@@ -192,6 +192,44 @@ int mount_content_dump(struct model *m, const struct mnt *mnt, pid_t pid, struct
 	return r ? err_in(e, "content of %s", mnt->point) : 0;
 }
 
+/*
+ * Directories that were there before their entry came (the root, mount points):
+ * libarchive sets their times at once, and the files that follow change them.
+ */
+struct dir_times {
+	struct dir_time {
+		char *path;
+		struct timespec times[2];
+	} *v;
+	size_t n;
+};
+
+static int dir_times_note(struct dir_times *d, const char *path, const struct stat *st,
+			  struct err *e)
+{
+	struct dir_time *v;
+	struct stat have;
+
+	if (!S_ISDIR(st->st_mode) || lstat(path, &have) || !S_ISDIR(have.st_mode))
+		return 0;
+	v = realloc(d->v, (d->n + 1) * sizeof(*v));
+	if (v)
+		d->v = v;
+	if (!v || !(v[d->n].path = strdup(path)))
+		return err_set(e, ERR_SYSTEM, ENOMEM, "fill", path, "out of memory");
+	v[d->n].times[0] = st->st_atim;
+	v[d->n++].times[1] = st->st_mtim;
+	return 0;
+}
+
+static int dir_times_set(const struct dir_times *d, struct err *e)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (utimensat(AT_FDCWD, d->v[i].path, d->v[i].times, AT_SYMLINK_NOFOLLOW))
+			return err_sys(e, "set times of", "%s", d->v[i].path);
+	return 0;
+}
+
 /* Owner, mode and times of what stands at @path already. */
 static int meta_set(const char *path, const struct stat *st, struct err *e)
 {
@@ -261,7 +299,7 @@ static bool is_mountpoint(const struct content *c, const char *path)
 }
 
 static int entry_unpack(const struct content *c, struct archive *in, struct archive *out,
-			struct archive_entry *en, struct err *e)
+			struct archive_entry *en, struct dir_times *dirs, struct err *e)
 {
 	const char *path = c->lib->archive_entry_pathname(en);
 	const struct stat *st = c->lib->archive_entry_stat(en);
@@ -277,6 +315,8 @@ static int entry_unpack(const struct content *c, struct archive *in, struct arch
 		return socket_make(path, st, e);
 	if (!hard && S_ISREG(st->st_mode) && is_mountpoint(c, path))
 		return mountpoint_fill(c, in, path, st, e);
+	if (!hard && dir_times_note(dirs, path, st, e))
+		return -e->code;
 	/* A warning is an attribute or owner that could not be set: that is not the same file. */
 	if (c->lib->archive_write_header(out, en) != ARCHIVE_OK)
 		return archive_err(c, out, "write", path, e);
@@ -291,13 +331,13 @@ static int entry_unpack(const struct content *c, struct archive *in, struct arch
 }
 
 static int tree_unpack(const struct content *c, struct archive *in, struct archive *out,
-		       struct err *e)
+		       struct dir_times *dirs, struct err *e)
 {
 	struct archive_entry *en = c->lib->archive_entry_new();
 	int r = 0, k = ARCHIVE_OK;
 
 	while (!r && (k = c->lib->archive_read_next_header2(in, en)) == ARCHIVE_OK)
-		r = entry_unpack(c, in, out, en, e);
+		r = entry_unpack(c, in, out, en, dirs, e);
 	if (!r && k != ARCHIVE_EOF) {
 		r = archive_err(c, in, "read image of", "an entry", e);
 		err_class_set(e, ERR_IMAGE);
@@ -321,6 +361,7 @@ static int fill_main(void *arg, void *ret, struct err *e)
 {
 	const struct content *c = arg;
 	_cleanup_close_ int fd = -EBADF;
+	struct dir_times dirs = { 0 };	/* goes with this process */
 	struct archive *in, *out;
 	int r = enter_clone(c, 0, MOUNT_ATTR_RDONLY, &fd, e);
 
@@ -340,12 +381,14 @@ static int fill_main(void *arg, void *ret, struct err *e)
 		err_class_set(e, ERR_IMAGE);
 	}
 	if (!r)
-		r = tree_unpack(c, in, out, e);
+		r = tree_unpack(c, in, out, &dirs, e);
 	/* Directories' times and modes are set now, when nothing changes them any more. */
 	if (!r && c->lib->archive_write_free(out) != ARCHIVE_OK)
 		r = err_set(e, ERR_SYSTEM, EIO, "fill", c->mnt->point,
 			    "the owners, modes or times of its directories could not be set");
 	c->lib->archive_read_free(in);
+	if (!r)
+		r = dir_times_set(&dirs, e);
 	if (!r && (c->mnt->sb_flags & MS_RDONLY))
 		r = sb_readonly(fd, c, e);
 	return r;
@@ -362,6 +405,10 @@ int mount_content_fill(struct model *m, const struct mnt *mnt, pid_t pid, struct
 	if (r)
 		return r;
 	c.fd = image_in_fd(in, e);
+	if (c.fd >= 0 && lseek(c.fd, (off_t)image_tell(in), SEEK_SET) < 0) {
+		err_sys(e, "seek in", "the archive of %s", mnt->point);
+		c.fd = -e->code;
+	}
 	r = c.fd < 0 ? c.fd : ns_helper_run(pid, CLONE_NEWNS, fill_main, &c, NULL, 0, e);
 	image_in_close(in);
 	return r ? err_in(e, "content of %s", mnt->point) : 0;

@@ -74,7 +74,7 @@ int mounts_read(struct model *m, struct err *e)
 {
 	struct mounts_state *s;
 	struct image_in *in = NULL;
-	MntEntry me;
+	MntEntry *me;
 	int r;
 
 	m->mnt_state = NULL;
@@ -88,10 +88,10 @@ int mounts_read(struct model *m, struct err *e)
 		if (s->tree.n >= MOUNTS_MAX)
 			r = image_bad(in, e, "more than %d mounts", MOUNTS_MAX);
 		else
-			r = entry_check(in, &me, e);
+			r = entry_check(in, me, e);
 		if (r)
 			break;
-		entry_take(m, mnt_tree_add(m->pool, &s->tree), &me);
+		entry_take(m, mnt_tree_add(m->pool, &s->tree), me);
 	}
 	image_in_close(in);
 	if (!r)

@@ -87,7 +87,8 @@ static void block(struct err_list *l, const char *object, const char *why)
 static void link_judge(struct net_state *s, const struct nlmsghdr *h, struct err_list *l)
 {
 	const struct ifinfomsg *m = NLMSG_DATA(h);
-	const struct rtattr *a[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1] = { 0 };
+	const struct rtattr *a[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1] = { 0 },
+			    *xdp[IFLA_XDP_MAX + 1] = { 0 };
 	const char *name, *kind;
 	char obj[120];
 
@@ -111,8 +112,10 @@ static void link_judge(struct net_state *s, const struct nlmsghdr *h, struct err
 	s->lo.txqlen = rtnl_u32(a[IFLA_TXQLEN], 1000);
 	if (strcmp(name, "lo"))
 		block(l, name, "a renamed loopback device is not supported yet");
+	if (a[IFLA_XDP])
+		rtnl_nested(a[IFLA_XDP], xdp, IFLA_XDP_MAX);
 	if (*rtnl_str(a[IFLA_IFALIAS]) || (m->ifi_flags & (IFF_PROMISC | IFF_ALLMULTI)) ||
-	    a[IFLA_XDP_PROG_ID])
+	    xdp[IFLA_XDP_PROG_ID])
 		block(l, "link lo", "an alias, promiscuous mode or XDP program is not supported yet");
 }
 

@@ -144,23 +144,23 @@ static int filters_check(struct model *m, struct err *e)
 	return 0;
 }
 
-static int lo_read(struct model *m, NetDeviceEntry *lo, struct err *e)
+static int lo_read(struct model *m, NetDeviceEntry **lo, struct err *e)
 {
 	struct image_in *in = NULL;
-	NetDeviceEntry d;
+	NetDeviceEntry *d;
 	bool found = false;
 	char what[120];
 	int r = image_open(m->dir, IMG_NETDEV, net_id(m), &in, e);
 
 	while (!r && (r = image_get(in, &net_device_entry__descriptor, &d, e)) > 0) {
 		r = 0;
-		if (d.type != ND_TYPE__LOOPBACK || strcmp(d.name, "lo")) {
-			snprintf(what, sizeof(what), "link %.32s (kind %d)", d.name, d.type);
+		if (d->type != ND_TYPE__LOOPBACK || strcmp(d->name, "lo")) {
+			snprintf(what, sizeof(what), "link %.32s (kind %d)", d->name, d->type);
 			r = refuse(what, e);
-		} else if (d.ifindex != LO_INDEX) {
-			r = image_bad(in, e, "lo has number %u instead of %d", d.ifindex, LO_INDEX);
-		} else if (d.mtu < 68 || d.mtu > INT32_MAX) {
-			r = image_bad(in, e, "mtu %u of lo is out of range", d.mtu);
+		} else if (d->ifindex != LO_INDEX) {
+			r = image_bad(in, e, "lo has number %u instead of %d", d->ifindex, LO_INDEX);
+		} else if (d->mtu < 68 || d->mtu > INT32_MAX) {
+			r = image_bad(in, e, "mtu %u of lo is out of range", d->mtu);
 		}
 		*lo = d;
 		found = true;
@@ -173,25 +173,25 @@ static int lo_read(struct model *m, NetDeviceEntry *lo, struct err *e)
 
 int netns_read(struct model *m, struct err *e)
 {
-	NetDeviceEntry lo;
-	NetnsEntry ns;
+	NetDeviceEntry *lo;
+	NetnsEntry *ns;
 	int r;
 
 	if (!model_has_own_ns(m, NS_NET))
 		return 0;
 	r = image_get_one(m->dir, IMG_NETNS, net_id(m), &netns_entry__descriptor, &ns, e);
-	if (!r && ns.ext_key)
+	if (!r && ns->ext_key)
 		r = refuse("an external namespace", e);
 	if (!r)
 		r = lo_read(m, &lo, e);
 	if (!r)
-		r = list_check(m, IMG_IFADDR, NET_MAGIC_ADDR, lo.ifindex, e);
+		r = list_check(m, IMG_IFADDR, NET_MAGIC_ADDR, lo->ifindex, e);
 	if (!r)
-		r = list_check(m, IMG_ROUTE, NET_MAGIC_ROUTE, lo.ifindex, e);
+		r = list_check(m, IMG_ROUTE, NET_MAGIC_ROUTE, lo->ifindex, e);
 	if (!r)
-		r = list_check(m, IMG_ROUTE6, NET_MAGIC_ROUTE, lo.ifindex, e);
+		r = list_check(m, IMG_ROUTE6, NET_MAGIC_ROUTE, lo->ifindex, e);
 	if (!r)
-		r = list_check(m, IMG_RULE, NET_MAGIC_RULE, lo.ifindex, e);
+		r = list_check(m, IMG_RULE, NET_MAGIC_RULE, lo->ifindex, e);
 	if (!r)
 		r = filters_check(m, e);
 	return r;
@@ -209,7 +209,7 @@ int netns_fill(struct model *m, int net_sock, struct err *e)
 		.m = { .ifi_family = AF_UNSPEC, .ifi_change = IFF_UP },
 		.mtu = { .rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_MTU },
 	};
-	NetDeviceEntry lo;
+	NetDeviceEntry *lo;
 	int r;
 
 	if (net_sock < 0)
@@ -217,8 +217,8 @@ int netns_fill(struct model *m, int net_sock, struct err *e)
 	r = lo_read(m, &lo, e);
 	if (r)
 		return r;
-	req.m.ifi_index = (int)lo.ifindex;
-	req.m.ifi_flags = lo.flags & IFF_UP;
-	req.mtu_value = lo.mtu;
+	req.m.ifi_index = (int)lo->ifindex;
+	req.m.ifi_flags = lo->flags & IFF_UP;
+	req.mtu_value = lo->mtu;
 	return rtnl_talk(net_sock, &req.h, "link lo", e);
 }

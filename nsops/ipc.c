@@ -219,22 +219,24 @@ int ipc_dump(struct model *m, const struct ns *ns, struct err *e)
 	return image_put_one(m->dir, IMG_IPC_VAR, ns->id, &v.base, e);
 }
 
-static int var_read(struct model *m, const struct ns *ns, IpcVarEntry *v, struct err *e)
+static int var_read(struct model *m, const struct ns *ns, IpcVarEntry **ret, struct err *e)
 {
-	int r = image_get_one(m->dir, IMG_IPC_VAR, ns->id, &ipc_var_entry__descriptor, v, e);
+	IpcVarEntry *v;
+	int r = image_get_one(m->dir, IMG_IPC_VAR, ns->id, &ipc_var_entry__descriptor, &v, e);
 
 	if (r)
 		return r;
 	if (v->n_sem_ctls != N_SEM)
 		return err_set(e, ERR_IMAGE, EINVAL, "read", "ipcns-var image",
 			       "it has %zu semaphore limits instead of %d", v->n_sem_ctls, N_SEM);
+	*ret = v;
 	return 0;
 }
 
 int ipc_read(struct model *m, const struct ns *ns, struct err *e)
 {
 	static const enum image_id ids[] = { IMG_IPCNS_SHM, IMG_IPCNS_SEM, IMG_IPCNS_MSG };
-	IpcVarEntry v;
+	IpcVarEntry *v;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		struct image_in *in = NULL;
@@ -271,14 +273,14 @@ static void limit_write(struct prog *p, const char *path, const char *value)
 /* Only what differs from a fresh namespace: usually nothing. */
 int ipc_build(struct maker *mk, const struct ns *ns, struct err *e)
 {
-	IpcVarEntry v;
+	IpcVarEntry *v;
 	char path[64], buf[128];
 	int r = var_read(mk->m, ns, &v, e);
 
 	if (r)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(ipc_vars); i++) {
-		uint64_t value = var_get(&v, &ipc_vars[i]);
+		uint64_t value = var_get(v, &ipc_vars[i]);
 
 		if (value == ipc_vars[i].fresh)
 			continue;
@@ -286,9 +288,9 @@ int ipc_build(struct maker *mk, const struct ns *ns, struct err *e)
 		snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value);
 		limit_write(mk->p, path, buf);
 	}
-	if (memcmp(v.sem_ctls, sem_fresh, sizeof(sem_fresh))) {
-		snprintf(buf, sizeof(buf), "%u %u %u %u", v.sem_ctls[0], v.sem_ctls[1],
-			 v.sem_ctls[2], v.sem_ctls[3]);
+	if (memcmp(v->sem_ctls, sem_fresh, sizeof(sem_fresh))) {
+		snprintf(buf, sizeof(buf), "%u %u %u %u", v->sem_ctls[0], v->sem_ctls[1],
+			 v->sem_ctls[2], v->sem_ctls[3]);
 		limit_write(mk->p, "/proc/sys/kernel/sem", buf);
 	}
 	return 0;

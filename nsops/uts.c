@@ -30,35 +30,37 @@ int uts_dump(struct model *m, const struct ns *ns, struct err *e)
 	return image_put_one(m->dir, IMG_UTSNS, ns->id, &u.base, e);
 }
 
-static int names_read(struct model *m, const struct ns *ns, UtsnsEntry *u, struct err *e)
+static int names_read(struct model *m, const struct ns *ns, UtsnsEntry **ret, struct err *e)
 {
-	int r = image_get_one(m->dir, IMG_UTSNS, ns->id, &utsns_entry__descriptor, u, e);
+	UtsnsEntry *u;
+	int r = image_get_one(m->dir, IMG_UTSNS, ns->id, &utsns_entry__descriptor, &u, e);
 
 	if (r)
 		return r;
 	if (strlen(u->nodename) > UTS_NAME_MAX || strlen(u->domainname) > UTS_NAME_MAX)
 		return err_set(e, ERR_IMAGE, EINVAL, "read", "utsns image",
 			       "a host or domain name is longer than %d bytes", UTS_NAME_MAX);
+	*ret = u;
 	return 0;
 }
 
 int uts_read(struct model *m, const struct ns *ns, struct err *e)
 {
-	UtsnsEntry u;
+	UtsnsEntry *u;
 
 	return names_read(m, ns, &u, e);
 }
 
 int uts_build(struct maker *mk, const struct ns *ns, struct err *e)
 {
-	UtsnsEntry u;
+	UtsnsEntry *u;
 	int r = names_read(mk->m, ns, &u, e);
 
 	if (r)
 		return r;
 	prog_call(mk->p, "host name", SYS_sethostname,
-		  (uintptr_t)prog_strdup(mk->p, u.nodename), strlen(u.nodename));
+		  (uintptr_t)prog_strdup(mk->p, u->nodename), strlen(u->nodename));
 	prog_call(mk->p, "domain name", SYS_setdomainname,
-		  (uintptr_t)prog_strdup(mk->p, u.domainname), strlen(u.domainname));
+		  (uintptr_t)prog_strdup(mk->p, u->domainname), strlen(u->domainname));
 	return 0;
 }
