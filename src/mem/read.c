@@ -74,7 +74,7 @@ static int check_entry(struct mem_state *s, struct task *t, const VmaEntry *ve,
 			   ve->start, ve->end, ve->prot, ve->flags);
 	if (type != (shared ? MAP_SHARED : MAP_PRIVATE) &&
 	    !(k == &kind_anon && type == MAP_DROPPABLE))
-		return bad(t, e, "mapping %lx-%lx has flags %#x, which is not that of a %s",
+		return bad(t, e, "mapping %lx-%lx has flags %#x, which do not fit %s",
 			   ve->start, ve->end, ve->flags, k->name);
 	if (ve->has_madv && ve->madv & ~KNOWN_MADV)
 		return bad(t, e, "mapping %lx-%lx has unknown advice %#lx", ve->start, ve->end,
