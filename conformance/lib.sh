@@ -26,7 +26,7 @@ portrait() {
 	local p f
 	for p in $(tree_of "$1"); do
 		say "pid $p"
-		grep -E '^(State|TracerPid|Sig|Shd|NSpid|Threads)' "/proc/$p/status" | sed 's/R (running)/S (sleeping)/'
+		grep -E '^(State|TracerPid|Sig[PBIC]|Shd|NSpid|Threads)' "/proc/$p/status" | sed 's/R (running)/S (sleeping)/'
 		cat "/proc/$p/cgroup"
 		grep -v -E '\[heap\]' "/proc/$p/maps"
 		for f in /proc/"$p"/fd/*; do say "${f##*/} $(readlink "$f")"; done

@@ -156,6 +156,8 @@ int main(int argc, char **argv)
 	make_cgroups(argv[1]);
 	main_pid = fork();
 	if (main_pid == 0) {
+		/* A case must not inherit what our caller happens to have open. */
+		close_range(3, ~0U, 0);
 		execvp(argv[2], argv + 2);
 		perror(argv[2]);
 		_exit(127);

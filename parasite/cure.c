@@ -136,7 +136,7 @@ static int cure(struct remote *r, struct journal_entry *const *entries, size_t n
 	int ret = 0;
 
 	if (r->n)
-		ret = remote_stop(r, now_us() + CURE_US, e);
+		ret = remote_settle(r, now_us() + CURE_US, e);
 	for (size_t k = 0; k < n && !ret; k++)
 		ret = take_record(r, entries[k], &arena, e);
 	if (!ret && arena) {

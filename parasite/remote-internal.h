@@ -133,6 +133,10 @@ int threads_to_event(struct remote *r, bool parked, uint64_t deadline_us, struct
 int threads_attend(struct remote *r, struct err *e);
 
 
+/* seize.c */
+/* As remote_stop(), without asking whether we are cancelled and without reading what only images need. */
+int remote_settle(struct remote *r, uint64_t deadline_us, struct err *e);
+
 /* text.c */
 int text_find(struct remote *r, struct task_priv *t, struct err *e);
 int arenas_place(struct remote *r, size_t data_size, size_t data_thread, struct err *e);

@@ -272,11 +272,24 @@ int threads_attend(struct remote *r, struct err *e)
 	return 0;
 }
 
+/*
+ * Given up before all were stopped: stop them after all, so that calls which
+ * the freeze interrupted are put right, and nobody is left running but traced.
+ */
+static void stop_rest(struct remote *r)
+{
+	struct err e = { 0 };
+
+	if (!r->stopped && r->n && remote_settle(r, now_us() + STEP_US, &e))
+		log_warn("going back: %s %s: %s", e.op, e.object, e.why);
+}
+
 int remote_detach(struct remote *r, struct err *e)
 {
 	int ret = 0;
 	bool late = false;
 
+	stop_rest(r);
 	if (r->inside)
 		ret = remote_leave(r, e);
 	for_each_thread(r, t, i) {

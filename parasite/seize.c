@@ -418,16 +418,24 @@ static int stop_all(struct remote *r, uint64_t deadline_us, struct err *e)
 	return 0;
 }
 
+int remote_settle(struct remote *r, uint64_t deadline_us, struct err *e)
+{
+	int ret = stop_all(r, deadline_us, e);
+
+	/* Stopped tasks freeze where they are. From here on a death of ours leaves them lying. */
+	if (!ret)
+		ret = remote_frozen(r, true, e);
+	r->stopped = !ret;
+	return ret;
+}
+
 int remote_stop(struct remote *r, uint64_t deadline_us, struct err *e)
 {
 	int ret;
 
 	r->cancellable = true;
-	ret = stop_all(r, deadline_us, e);
+	ret = remote_settle(r, deadline_us, e);
 	r->cancellable = false;
-	/* Stopped tasks freeze where they are. From here on a death of ours leaves them lying. */
-	if (!ret)
-		ret = remote_frozen(r, true, e);
 	if (ret)
 		return ret;
 	for_each_thread(r, t, i) {
@@ -446,6 +454,5 @@ int remote_stop(struct remote *r, uint64_t deadline_us, struct err *e)
 			return err_set(e, ERR_TARGET, ESRCH, "stop", "process", "pid %d ended meanwhile",
 				       t->pub.pid);
 	}
-	r->stopped = true;
 	return 0;
 }

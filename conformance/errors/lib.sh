@@ -16,6 +16,7 @@ victim() { # PROGRAM ARGS...
 		exec "$prog" "$dir" "$@" </dev/null >/dev/null 2>&1
 	) &
 	pid=$!
+	disown
 	wait_for has_or_gone "$dir/ready" "$pid"
 	has "$dir/ready" || die "$prog ended before it was ready: $(cat "$dir/result" 2>/dev/null)"
 	sleep 0.03

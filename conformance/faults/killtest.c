@@ -299,10 +299,10 @@ static void wait_us(uint64_t us)
 /* For people: where a process that should be gone, or go on, is. */
 static void explain(const char *what, pid_t pid)
 {
-	static const char *const files[] = { "wchan", "syscall", "stack" };
+	static const char *const files[] = { "stat", "wchan", "syscall", "stack" };
 	char path[64], text[2048];
 
-	for (int i = 0; i < 3 && pid > 0; i++) {
+	for (int i = 0; i < 4 && pid > 0; i++) {
 		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
 		if (read_text_at(AT_FDCWD, path, text, sizeof(text)) > 0)
 			printf("  %s %d %s: %s\n", what, pid, files[i], text);
