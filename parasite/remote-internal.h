@@ -142,7 +142,7 @@ int text_find(struct remote *r, struct task_priv *t, struct err *e);
 int arenas_place(struct remote *r, size_t data_size, size_t data_thread, struct err *e);
 /* Whether the arena of a record is mapped at its place. 1, 0 or -errno. */
 int arena_is_mapped(pid_t pid, uint64_t at, uint64_t len, struct err *e);
-int task_read(pid_t pid, uint64_t at, void *buf, size_t n);
+int task_memory_read(pid_t pid, uint64_t at, void *buf, size_t n);
 
 /* enter.c */
 /* All signals blocked and registers that lead nowhere, for all stopped threads that have a record. */

@@ -31,7 +31,7 @@
 #define VDSO_MAX (4 * 4096)
 #define CHUNK (64 * 1024)
 
-int task_read(pid_t pid, uint64_t at, void *buf, size_t n)
+int task_memory_read(pid_t pid, uint64_t at, void *buf, size_t n)
 {
 	struct iovec l = { buf, n }, f = { (void *)at, n };
 
@@ -107,7 +107,7 @@ static int text_see(const struct line *l, void *ctx)
 		size_t n = l->end - at < CHUNK ? l->end - at : CHUNK;
 
 		/* What lies behind a file's end can't be read. */
-		if (task_read(s->t->pub.pid, at, s->buf, n))
+		if (task_memory_read(s->t->pub.pid, at, s->buf, n))
 			break;
 		text_take(s->t, at, s->buf, n);
 		if (text_complete(s->t))

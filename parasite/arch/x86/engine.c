@@ -92,9 +92,9 @@ static bool settle_rseq(pid_t pid, struct user_regs_struct *regs, const struct r
 	struct rseq_area area;
 	struct rseq_section cs;
 
-	if (!rseq->ptr || task_read(pid, rseq->ptr, &area, sizeof(area)) || !area.rseq_cs)
+	if (!rseq->ptr || task_memory_read(pid, rseq->ptr, &area, sizeof(area)) || !area.rseq_cs)
 		return false;
-	if (task_read(pid, area.rseq_cs, &cs, sizeof(cs)))
+	if (task_memory_read(pid, area.rseq_cs, &cs, sizeof(cs)))
 		return false;
 	if (regs->rip - cs.start_ip >= cs.post_commit_offset || !cs.abort_ip)
 		return false;
