@@ -39,12 +39,14 @@ static uint64_t attr_of_flags(uint32_t flags)
 	return a;
 }
 
+/* A clone of a slave is one too: what is made starts private. */
 static void emit_attr(struct prog *p, const struct mnt *m)
 {
 	uint64_t set = attr_of_flags(m->flags);
 	struct mount_attr attr = {
 		.attr_set = set,
 		.attr_clr = (ATTR_ALL & ~set) | MOUNT_ATTR__ATIME,
+		.propagation = m->match ? 0 : MS_PRIVATE,
 	};
 
 	prog_call(p, "mount: flags", SYS_mount_setattr, AT_FDCWD, PTR(m->point), 0,
@@ -160,12 +162,34 @@ static void emit_groups(struct model *m, struct prog *p, const struct mnt_tree *
 	for (size_t i = 0; i < t->n; i++) {
 		const struct mnt *mnt = t->v[i];
 
-		if (mnt->master && !mnt->shared) {
+		if (mnt->master && !mnt->shared && !mnt_is_outer_slave(t, mnt)) {
 			emit_join(p, mnt_group_first(t, mnt->master), mnt);
 			emit_propagation(p, mnt->point, MS_SLAVE);
 		}
 		if (mnt->unbindable)
 			emit_propagation(p, mnt->point, MS_UNBINDABLE);
+	}
+}
+
+static bool is_outer(const struct mounts_state *s, const struct mnt *mnt)
+{
+	return mnt_is_outer_slave(&s->tree, mnt);
+}
+
+/* First of all: nothing that is done here may reach the mounts that ours are peers of. */
+static void emit_cut(struct prog *p, const struct mounts_state *s)
+{
+	emit_propagation(p, "/", MS_REC | (s->outer_slaves ? MS_SLAVE : MS_PRIVATE));
+}
+
+/* Copies that are not to receive from ours, once what the tree does not have is gone. */
+static void emit_private(struct prog *p, const struct mounts_state *s)
+{
+	for (size_t i = 0; s->outer_slaves && i < s->tree.n; i++) {
+		const struct mnt *mnt = s->tree.v[i];
+
+		if (mnt->match && mnt->match->shared && !is_outer(s, mnt))
+			emit_propagation(p, mnt->point, MS_PRIVATE);
 	}
 }
 
@@ -194,13 +218,14 @@ int mounts_build(struct maker *mk, struct err *e)
 	err_list_free(&problems);
 	if (r)
 		return r;
-	emit_propagation(p, "/", MS_REC | MS_PRIVATE);
+	emit_cut(p, s);
 	for (size_t i = 0; i < s->n_order; i++)
 		if (s->order[i]->outside && s->order[i]->source_mnt)
 			emit_source(m, p, s->order[i]);
 	for (size_t i = 0; i < s->n_away; i++)
 		prog_call(p, "unmount", SYS_umount2, PTR(s->away[i]->point),
 			  MNT_DETACH | UMOUNT_NOFOLLOW);
+	emit_private(p, s);
 	for (size_t i = 0; i < s->tree.n; i++)
 		if (s->tree.v[i]->match && s->tree.v[i]->flags != s->tree.v[i]->match->flags)
 			emit_attr(p, s->tree.v[i]);

@@ -48,12 +48,25 @@ static bool is_deleted(const struct mnt *mnt)
 	return n > d && !strcmp(mnt->root + n - d, "//deleted");
 }
 
-static const struct mnt *group_find(const struct mnt_tree *t, uint32_t group)
+static bool has_group(const struct mnt_tree *t, uint32_t group)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->v[i]->shared == group)
-			return t->v[i];
-	return NULL;
+			return true;
+	return false;
+}
+
+/* It receives from the very mount of ours that it is a copy of: so will a new copy. */
+static bool receives_from_ours(const struct mounts_state *s, const struct mnt *mnt)
+{
+	for (size_t i = 0; i < s->ours.n; i++) {
+		const struct mnt *o = s->ours.v[i];
+
+		if (o->shared == mnt->master && !mnt->shared && mnt_same_sb(o, mnt) &&
+		    !strcmp(o->point, mnt->point) && !strcmp(o->root, mnt->root))
+			return true;
+	}
+	return false;
 }
 
 /* The mount that shows the whole of a filesystem and can be reached. */
@@ -71,6 +84,7 @@ static const char *blocker(const struct mounts_state *s, const struct mnt *mnt, 
 {
 	const struct mnt *ours = s->ours.root, *root = s->tree.root;
 	const struct mnt *whole = whole_of(&s->tree, mnt);
+	bool outer = mnt_is_outer_slave(&s->tree, mnt);
 
 	*hint = NULL;
 	if (mnt == root && (!mnt_same_sb(mnt, ours) || strcmp(mnt->root, ours->root)))
@@ -84,11 +98,12 @@ static const char *blocker(const struct mounts_state *s, const struct mnt *mnt, 
 		return "the directory or file that it shows was removed";
 	if (mnt->idmapped)
 		return "idmapped mounts are not supported yet";
-	if (mnt->shared && group_find(&s->ours, mnt->shared))
+	if (mnt->shared && has_group(&s->ours, mnt->shared))
 		return "it is shared with mounts outside of the tree";
-	if (mnt->master && !group_find(&s->tree, mnt->master))
-		return "it receives mounts from outside of the tree (slave)";
-	if ((mnt->shared || mnt->master || mnt->unbindable) && !mnt_is_visible(&s->tree, mnt))
+	if (outer && !receives_from_ours(s, mnt))
+		return "it receives mounts from outside of the tree, and not from our mount there";
+	if ((mnt->shared || (mnt->master && !outer) || mnt->unbindable) &&
+	    !mnt_is_visible(&s->tree, mnt))
 		return "it has propagation of its own and is hidden by another mount";
 	if (mnt->outside)
 		return NULL;

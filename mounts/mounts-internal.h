@@ -86,6 +86,8 @@ static inline bool mnt_same_sb(const struct mnt *a, const struct mnt *b)
 }
 /* @path is @dir or below it; the rest without leading slash, or NULL. */
 const char *mnt_path_below(const char *path, const char *dir);
+/* It receives mounts from a peer group that no mount of the tree belongs to. */
+bool mnt_is_outer_slave(const struct mnt_tree *t, const struct mnt *m);
 /* A path from an image: absolute, bounded, nothing but names in it. */
 bool mnt_path_is_plain(const char *path);
 
@@ -97,6 +99,7 @@ struct mounts_state {
 	size_t n_away;
 	struct mnt **order;	/* restore: what has to be attached, in order */
 	size_t n_order;
+	bool outer_slaves;	/* restore: some copies stay slaves of ours */
 	bool planned;
 };
 

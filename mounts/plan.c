@@ -282,11 +282,35 @@ struct mnt *mnt_group_first(const struct mnt_tree *t, uint32_t group)
 	return NULL;
 }
 
+/*
+ * With slaves of ours all copies begin as slaves, and those that are to be
+ * private are cut off by path, while only kept mounts stand.
+ */
+static void check_outer(struct mounts_state *s, struct err_list *problems)
+{
+	for (size_t i = 0; i < s->tree.n; i++)
+		s->outer_slaves |= mnt_is_outer_slave(&s->tree, s->tree.v[i]);
+	for (size_t i = 0; s->outer_slaves && i < s->tree.n; i++) {
+		const struct mnt *img = s->tree.v[i];
+
+		if (img->match && img->match->shared && !mnt_is_outer_slave(&s->tree, img) &&
+		    !mnt_is_visible(&s->tree, img))
+			problem(problems, img, "it is private among slaves of ours, and hidden");
+	}
+}
+
 static void check_propagation(const struct mounts_state *s, struct err_list *problems)
 {
 	for (size_t i = 0; i < s->tree.n; i++) {
 		const struct mnt *img = s->tree.v[i];
 
+		if (mnt_is_outer_slave(&s->tree, img)) {
+			if (!img->match || !img->match->shared || img->shared)
+				problem(problems, img,
+					"it received mounts from outside of the tree, which the "
+					"mount here does not give");
+			continue;
+		}
 		if (!img->shared && !img->master && !img->unbindable)
 			continue;
 		if (!mnt_is_visible(&s->tree, img))
@@ -294,7 +318,7 @@ static void check_propagation(const struct mounts_state *s, struct err_list *pro
 		if (img->shared && !mnt_group_first(&s->tree, img->shared))
 			problem(problems, img, "no mount of its peer group shows what all others do");
 		if (img->master && !mnt_group_first(&s->tree, img->master))
-			problem(problems, img, "it received mounts from outside of the tree (slave)");
+			problem(problems, img, "no mount of its master's group shows what all others do");
 	}
 }
 
@@ -329,6 +353,7 @@ int mounts_plan(struct model *m, struct mounts_state *s, struct err_list *proble
 	}
 	plan_away(m, s, problems);
 	check_kept(s, problems);
+	check_outer(s, problems);
 	plan_order(m, s, problems);
 	check_propagation(s, problems);
 	return 0;

@@ -59,6 +59,16 @@ bool mnt_path_is_plain(const char *path)
 	return true;
 }
 
+bool mnt_is_outer_slave(const struct mnt_tree *t, const struct mnt *m)
+{
+	if (!m->master)
+		return false;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->v[i]->shared == m->master)
+			return false;
+	return true;
+}
+
 static int bad(const struct mnt *m, const char *why, struct err *e)
 {
 	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "understand mount", m->point, "%s", why);
