@@ -457,8 +457,11 @@ static int write_pidfile(struct restore *r, struct err *e)
 static int step_commit(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
-	int x = write_pidfile(r, e);
+	/* Large files were checked meanwhile. */
+	int x = image_dir_verified(r->m->dir, e);
 
+	if (!x)
+		x = write_pidfile(r, e);
 	return x ? x : stubs_commit(r->stubs, e);
 }
 
