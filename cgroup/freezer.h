@@ -23,6 +23,7 @@ struct freezer;
 struct freezer_params {
 	pid_t root;		/* root of the tree, as we see it */
 	const char *path;	/* --freeze-cgroup, or NULL: find or make one */
+	int force;		/* 1, 2: this version of the freezer; 0: as STASIS_FREEZER=v1|v2 says, or what suits */
 	uint64_t timeout_us;
 	/*
 	 * Lists the tree's processes at this moment (malloc'ed); called again
@@ -32,10 +33,12 @@ struct freezer_params {
 };
 
 /*
- * Freeze the tree. Afterwards every task of the tree, and (with --freeze-cgroup)
- * possibly others of that cgroup, is frozen: freezer_pids(). A cgroup that the
- * caller had frozen already is adopted and will end frozen. -ETIMEDOUT names the
- * task that does not freeze and has undone everything.
+ * Freeze the tree. Afterwards every task of the tree, and (with --freeze-cgroup
+ * or an adopted cgroup) possibly others, is frozen: freezer_pids(). A cgroup
+ * that the caller had frozen already is adopted and will end frozen.
+ * -ETIMEDOUT names the task that does not freeze. On failure the journal holds
+ * what must be undone: journal_undo(), which also sees to calls that the freeze
+ * interrupted, as this module cannot.
  */
 int freezer_freeze(struct freezer **ret, const struct freezer_params *p, struct journal *j,
 		   struct err *e);
@@ -43,13 +46,15 @@ int freezer_freeze(struct freezer **ret, const struct freezer_params *p, struct 
 int freezer_pids(struct freezer *f, pid_t **ret, size_t *ret_n, struct err *e);
 /* Freeze or thaw again for a while; freezing waits for the frozen state only if @wait. */
 int freezer_set(struct freezer *f, bool frozen, bool wait, struct err *e);
+/* Whether @pid is among the frozen: for a last look at the tree when nothing moves any more. */
+bool freezer_has(struct freezer *f, pid_t pid);
 bool freezer_is_v2(const struct freezer *f);
 /* The caller had it frozen. */
 bool freezer_was_frozen(const struct freezer *f);
 /*
- * The end: tasks go back to the cgroups they came from, then one thaw (or, for
- * an adopted cgroup or @leave_frozen, none), temporary cgroups are removed.
- * With @gone the tasks are dead already: only clean up. Frees @f.
+ * The end: one thaw, then tasks go back to the cgroups they came from and
+ * temporary cgroups are removed; what the caller had frozen stays frozen. With
+ * @gone the tasks are dead already. Frees @f.
  */
 int freezer_end(struct freezer *f, bool gone, struct err *e);
 
@@ -59,6 +64,8 @@ extern const struct undo_kind freezer_undo_thaw, freezer_undo_refreeze, freezer_
 
 /* A freezer for the watchdog's cure, from the journal of the dead: the cgroup named by its records. */
 int freezer_from_journal(struct freezer **ret, struct journal *j, struct err *e);
+/* Whether a thread of @pid would keep whoever wants to stop it waiting. */
+bool freezer_is_stuck(struct freezer *f, pid_t pid);
 /* Forget @f without touching any cgroup. */
 void freezer_drop(struct freezer *f);
 

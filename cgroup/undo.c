@@ -1,14 +1,15 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Undoing what the dead left: cgroups frozen or thawed, tasks moved,
- * directories made. Records may come from a file: their texts are checked to
- * end. What is gone already needs no undoing.
+ * directories made, cgroups full of half-made tasks. Records may come from a
+ * file: their texts are checked to end. What is gone needs no undoing.
+ *
+ * Runs in: whoever survives (base/watchdog.h), or `stasis recover`.
  */
-#include <dirent.h>
+#include "cgroup/cgroup-internal.h"
+
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,35 +17,55 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/journal.h"
-#include "cgroup/cgroup-internal.h"
-#include "cgroup/freezer.h"
+#include "base/log.h"
 
-static int freeze_each(struct journal_entry *const *v, size_t n, bool frozen, struct err *e)
+/* The first failure is the one to report; the others are tried all the same. */
+static void keep_first(int *first, int r, struct err *e, const struct err *one)
+{
+	if (!r)
+		return;
+	if (*first)
+		log_warn("%s %s: %s", one->op, one->object, one->why);
+	else
+		*e = *one;
+	*first = *first ? *first : r;
+}
+
+static bool path_ok(const char *path, size_t size)
+{
+	return size && *path == '/' && memchr(path, 0, size);
+}
+
+static int set_each(struct journal_entry *const *v, size_t n, bool frozen, struct err *e)
 {
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct freeze_record *rec = (void *)v[i]->data;
+		struct err one = { 0 };
 		int r;
 
-		if (v[i]->len != sizeof(*rec) || !memchr(rec->dir, 0, sizeof(rec->dir)) ||
-		    access(rec->dir, F_OK))
+		if (v[i]->len < sizeof(*rec) || !path_ok(rec->dir, sizeof(rec->dir)))
 			continue;
-		r = cgroup_freeze_write(rec->dir, rec->v2, frozen, e);
-		if (r && !first)
-			first = r;
+		/* Not thawed by us: if it is not frozen now, its owner has thawed it. */
+		if (frozen && !rec->thawed)
+			continue;
+		if (access(rec->dir, F_OK) && errno == ENOENT)
+			continue;
+		r = cgroup_freeze_write(rec->v2 ? &freezer_v2 : &freezer_v1, rec->dir, frozen, &one);
+		keep_first(&first, r, e, &one);
 	}
 	return first;
 }
 
 static int undo_thaw(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
-	return freeze_each(v, n, false, e);
+	return set_each(v, n, false, e);
 }
 
 static int undo_refreeze(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
-	return freeze_each(v, n, true, e);
+	return set_each(v, n, true, e);
 }
 
 static int undo_move_back(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
@@ -52,58 +73,71 @@ static int undo_move_back(struct journal *j, struct journal_entry *const *v, siz
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct move_record *m = (void *)v[i]->data;
+		const struct move_record *rec = (const void *)v[i]->data;
+		struct err one = { 0 };
 		int r;
 
-		if (v[i]->len != sizeof(*m) || !memchr(m->temp, 0, sizeof(m->temp)) ||
-		    !memchr(m->source, 0, sizeof(m->source)) || access(m->temp, F_OK))
+		if (v[i]->len < sizeof(*rec) || !path_ok(rec->temp, sizeof(rec->temp)) ||
+		    !path_ok(rec->source, sizeof(rec->source)))
 			continue;
-		r = cgroup_move_all(m->temp, m->source, e);
-		if (r && !first)
-			first = r;
+		r = cgroup_move_back(rec, &one);
+		keep_first(&first, r, e, &one);
 	}
 	return first;
 }
 
-/* Only directories that are empty by now go; a task that is still dying holds its cgroup a moment longer. */
 static int undo_rmdir(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const char *dir = (const char *)v[i]->data;
+		struct err one = { 0 };
+		int r;
 
-		if (!v[i]->len || dir[v[i]->len - 1])
+		if (!path_ok(dir, v[i]->len))
 			continue;
-		for (int k = 0; rmdir(dir) && errno != ENOENT; k++) {
-			if (errno != EBUSY || k == 2000) {
-				if (!first)
-					first = err_sys(e, "remove", "%s", dir);
-				break;
-			}
-			usleep(500);
-		}
+		r = cgroup_rmdir(dir, &one);
+		keep_first(&first, r, e, &one);
 	}
 	return first;
 }
 
+/* cgroup.kill (5.14) where there is one, else one by one until none is left, as they may fork. */
+static int kill_all(const char *dir, struct err *e)
+{
+	uint64_t deadline = now_us() + 5000000;
+
+	do {
+		struct pid_list l = { 0 };
+		struct err old = { 0 };
+		int r = cgroup_members(dir, &l, NULL, NULL, e);
+		size_t n = l.n;
+
+		if (!r && n && cgroup_file_write(dir, "cgroup.kill", "1", &old))
+			for (size_t i = 0; i < n; i++)
+				if (l.v[i] > 0 && l.v[i] != getpid())
+					kill(l.v[i], SIGKILL);
+		pid_list_free(&l);
+		if (r || !n)
+			return r;
+		usleep(1000);
+	} while (now_us() < deadline);
+	return err_set(e, ERR_SYSTEM, EBUSY, "kill all in", dir, "some do not die");
+}
+
 static int undo_cgroup_kill(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
+	int first = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		const char *dir = (const char *)v[i]->data;
-		_cleanup_free_ pid_t *pids = NULL;
-		size_t count = 0;
-		int r;
+		struct err one = { 0 };
 
-		if (!v[i]->len || dir[v[i]->len - 1] || access(dir, F_OK))
-			continue;
-		r = cgroup_pids(dir, true, &pids, &count, e);
-		if (r)
-			return r;
-		for (size_t k = 0; k < count; k++)
-			kill(pids[k], SIGKILL);
+		if (path_ok(dir, v[i]->len))
+			keep_first(&first, kill_all(dir, &one), e, &one);
 	}
-	return 0;
+	return first;
 }
 
 const struct undo_kind freezer_undo_thaw = {

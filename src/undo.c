@@ -21,6 +21,17 @@
 #include "freeze_glue.h"
 #include "parasite/remote.h"
 
+/* Without records nothing of ours is in them: who cannot be stopped now need not be. */
+static void leave_stuck_out(struct freezer *f, pid_t *pids, size_t *n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++)
+		if (!freezer_is_stuck(f, pids[i]))
+			pids[kept++] = pids[i];
+	*n = kept;
+}
+
 /* Tasks are put right while their cgroup lies frozen; the thaw has its own record, undone later. */
 static int cure_frozen(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
@@ -34,6 +45,8 @@ static int cure_frozen(struct journal *j, struct journal_entry *const *v, size_t
 		return r;
 	freeze_glue(f, &fz);
 	r = freezer_pids(f, &pids, &n_pids, e);
+	if (!r && !n)
+		leave_stuck_out(f, pids, &n_pids);
 	if (!r)
 		r = remote_cure(v, n, pids, n_pids, &fz, e);
 	freezer_drop(f);
