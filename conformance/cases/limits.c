@@ -41,7 +41,7 @@ static void note(char *buf, size_t size)
 
 static void run(const char *who)
 {
-	char before[4096], after[4096];
+	char before[4096], after[4096], *a, *b, *sa, *sb;
 
 	note(before, sizeof(before));
 	if (!strcmp(who, "parent"))
@@ -51,7 +51,9 @@ static void run(const char *who)
 		case_wait_go();
 	}
 	note(after, sizeof(after));
-	case_check(!strcmp(before, after), "%s is now\n%swas\n%s", who, after, before);
+	for (a = strtok_r(before, "\n", &sa), b = strtok_r(after, "\n", &sb); a && b;
+	     a = strtok_r(NULL, "\n", &sa), b = strtok_r(NULL, "\n", &sb))
+		case_check(!strcmp(a, b), "%s: %s (was: %s)", who, b, a);
 }
 
 static void put(const char *path, const char *text)
