@@ -197,7 +197,14 @@ int mounts_check(struct model *m, struct err_list *problems, struct err *e)
 {
 	struct mounts_state *s = m->mnt_state;
 
-	return s && !s->planned ? mounts_plan(m, s, problems, e) : 0;
+	int r;
+
+	if (!s || s->planned)
+		return 0;
+	r = mnt_tree_read(m->pool, 0, &s->ours, e);
+	if (!r)
+		mounts_plan(m, s, problems);
+	return r;
 }
 
 int mounts_build(struct maker *mk, struct err *e)

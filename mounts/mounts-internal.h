@@ -104,10 +104,10 @@ struct mounts_state {
 };
 
 /*
- * Restore: match the image's tree with ours. Fills away, order, match,
- * source_mnt; everything that stands in the way goes to @problems.
+ * Restore: match the image's tree with ours, both read. Fills away, order,
+ * match, source_mnt; everything that stands in the way goes to @problems.
  */
-int mounts_plan(struct model *m, struct mounts_state *s, struct err_list *problems, struct err *e);
+void mounts_plan(struct model *m, struct mounts_state *s, struct err_list *problems);
 /* Below the mount, in the namespace's own paths: what @mnt shows as its root. */
 char *mnt_source_path(struct pool *pool, const struct mnt *mnt);
 /* The member of a peer group that can give the group to all others, or NULL. */

@@ -334,15 +334,11 @@ static void check_kept(const struct mounts_state *s, struct err_list *problems)
 	}
 }
 
-int mounts_plan(struct model *m, struct mounts_state *s, struct err_list *problems, struct err *e)
+void mounts_plan(struct model *m, struct mounts_state *s, struct err_list *problems)
 {
-	int r = mnt_tree_read(m->pool, 0, &s->ours, e);
-
-	if (r)
-		return r;
 	s->planned = true;
 	if (!match_root(s, problems))
-		return 0;
+		return;
 	for (size_t i = 0; i < s->tree.n; i++) {
 		struct mnt *img = s->tree.v[i];
 
@@ -356,5 +352,4 @@ int mounts_plan(struct model *m, struct mounts_state *s, struct err_list *proble
 	check_outer(s, problems);
 	plan_order(m, s, problems);
 	check_propagation(s, problems);
-	return 0;
 }
