@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 {
 	int s[2], d[2], q[2], half[2], lone[2], big[2], ls, cl, sv, cl2, sv2, ab, rel, gone, gone_cl, dg, dgc, str,
 		v, st, late;
-	char lname[512], dname[512], gname[512], cname[512];
+	char abstract[32], lname[512], dname[512], gname[512], cname[512];
 	struct sockaddr_un un;
 	static char block[150000];
 	struct stat sb;
@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 	socklen_t n;
 
 	case_begin(argc, argv);
+	snprintf(abstract, sizeof(abstract), "@abstract %d", getpid());
 	case_path(lname, "listener");
 	case_path(dname, "dgram");
 	case_path(gname, "gone");
@@ -121,7 +122,7 @@ int main(int argc, char **argv)
 	cl2 = bound(SOCK_STREAM, cname);
 	case_sys(connect(cl2, (struct sockaddr *)&un, n));
 	sv2 = case_sys(accept(ls, NULL, NULL));
-	ab = bound(SOCK_SEQPACKET, "@an abstract name");
+	ab = bound(SOCK_SEQPACKET, abstract);
 	case_sys(listen(ab, 1));
 	case_sys(chdir(case_dir));
 	rel = bound(SOCK_DGRAM, "./relative");
@@ -200,9 +201,9 @@ int main(int argc, char **argv)
 	case_check(!connect(late, (struct sockaddr *)&un, n), "connect: %s", strerror(errno));
 	case_check((v = accept(ls, NULL, NULL)) >= 0, "accept: %s", strerror(errno));
 	check_talk(late, v);
-	check_name(ab, "@an abstract name", false);
+	check_name(ab, abstract, false);
 	late = case_sys(socket(AF_UNIX, SOCK_SEQPACKET, 0));
-	n = address(&un, "@an abstract name");
+	n = address(&un, abstract);
 	case_check(!connect(late, (struct sockaddr *)&un, n), "connect: %s", strerror(errno));
 	check_name(rel, "./relative", false);
 	check_name(gone, gname, false);

@@ -3,6 +3,7 @@
 // Proves that a Go program comes back: its own threads and signal stacks, goroutines
 // that compute, sleep and talk over channels, timers, the garbage collector.
 // needs: go
+// changes: by itself
 package main
 
 import (

@@ -3,6 +3,7 @@
  * Proves that a parent in vfork() whose child is about to exit is no obstacle:
  * the dump waits for it (such a parent cannot be stopped), and all goes on.
  */
+// changes: by itself
 #include <sys/syscall.h>
 #include <sys/wait.h>
 

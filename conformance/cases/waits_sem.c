@@ -4,6 +4,7 @@
  * namespace are not disturbed.
  */
 // flavours: plain
+// changes: by itself
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>

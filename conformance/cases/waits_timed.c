@@ -5,6 +5,7 @@
  * rt_sigtimedwait and recv with SO_RCVTIMEO give the result of an undisturbed
  * run (no EINTR) at the right time.
  */
+// changes: by itself
 // kinds: pipe eventpoll unix
 #include <linux/futex.h>
 #include <poll.h>

@@ -35,7 +35,7 @@ printf 'not an image at all, but long enough to hold one\n' >"$img/manifest.img"
 refused "a foreign manifest" "manifest.img"
 bad
 : >"$img/manifest.img"
-refused "an unfinished checkpoint" "unfinished|not finished|incomplete"
+refused "an unfinished checkpoint" "never finished"
 # Another tool's directory has no manifest; its framing is then the only guard.
 bad
 rm "$img/manifest.img"

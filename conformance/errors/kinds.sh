@@ -37,7 +37,7 @@ pidfd pidfd
 io_uring io_uring
 packet packet
 netlink netlink
-raw raw
+raw raw|type 3
 tcp TCP|tcp
 aio AIO|aio
 sysv SysV|System V

@@ -4,7 +4,7 @@ true &
 none=$!
 wait $none
 img=$(images)
-expect 3 "$none" "no such process" -- dump -t $none -D "$img"
+expect 3 "$none" "no (such )?process" -- dump -t $none -D "$img"
 empty_dir "$img" "no such pid"
 expect 3 "$none" -- check --tree $none
 exit 0

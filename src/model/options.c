@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -294,6 +295,20 @@ static int need(struct err *e, const char *object, const char *why)
 	return err_set(e, ERR_USAGE, EINVAL, "go on", object, "%s", why);
 }
 
+/* Before anything is begun: a hook that cannot run would otherwise stop us half-way. */
+static int check_scripts(const struct options *o, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_action_scripts; i++) {
+		if (access(o->action_scripts[i], X_OK)) {
+			err_sys(e, "use", "--action-script %s", o->action_scripts[i]);
+			return err_class_set(e, ERR_USAGE);
+		}
+	}
+	return 0;
+}
+
 int options_check(struct options *o, enum cmd cmd, struct err *e)
 {
 	o->log_json = !strcmp(o->log_format, "json");
@@ -309,5 +324,5 @@ int options_check(struct options *o, enum cmd cmd, struct err *e)
 		return need(e, "restore", "--exec-cmd needs a command: --exec-cmd -- COMMAND ...");
 	if (cmd == CMD_RESTORE && o->want_exec && o->restore_detached)
 		return need(e, "restore", "--exec-cmd and --restore-detached contradict each other");
-	return 0;
+	return check_scripts(o, e);
 }

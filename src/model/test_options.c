@@ -57,9 +57,9 @@ static void test_values(void **state)
 	assert_int_equal(parse("-t 42 dump --leave-running --no-leave-running -v1"), 0);
 	assert_false(o.leave_running);
 	assert_int_equal(o.verbosity, 1);
-	assert_int_equal(parse("restore --action-script a --action-script b"), 0);
+	assert_int_equal(parse("restore --action-script /bin/sh --action-script /bin/true"), 0);
 	assert_int_equal(o.n_action_scripts, 2);
-	assert_string_equal(o.action_scripts[1], "b");
+	assert_string_equal(o.action_scripts[1], "/bin/true");
 }
 
 static void test_bad_values(void **state)
@@ -154,14 +154,14 @@ static void test_config(void **state)
 
 	snprintf(config, sizeof(config), "/tmp/stasis-test-%d.conf", getpid());
 	write_config("# comment\n\n tree 7\nimages-dir \"/a \\\"b\" # rest\nghost-limit=64K\n"
-		     "leave-running\nskip-file-rwx-check\naction-script /x#y\nverbosity 3\n");
+		     "leave-running\nskip-file-rwx-check\nwork-dir /x#y\nverbosity 3\n");
 	snprintf(line, sizeof(line), "dump --config %s --no-leave-running -t 9", config);
 	assert_int_equal(parse(line), 0);
 	assert_int_equal(o.tree, 9);
 	assert_string_equal(o.images_dir, "/a \"b");
 	assert_int_equal(o.ghost_limit, 64 << 10);
 	assert_false(o.leave_running);
-	assert_string_equal(o.action_scripts[0], "/x#y");
+	assert_string_equal(o.work_dir, "/x#y");
 	assert_int_equal(o.verbosity, 3);
 	write_config("images-dir \"/a\ntree 1\n");
 	refused(line, ":1", "quote");
