@@ -24,6 +24,8 @@
 #include "image/image.h"
 
 #define FD_LINK_MAX (PATH_MAX + 64)
+/* O_TMPFILE without the O_DIRECTORY that goes with it (asm-generic/fcntl.h); the C library hides it. */
+#define TMPFILE_BIT 020000000
 /* Above what any kernel gives out (fs.nr_open's own limit); numbers in images are checked against it. */
 #define FD_NUMBER_MAX (1u << 30)
 

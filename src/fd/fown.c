@@ -7,6 +7,7 @@
 #include <sys/file.h>
 
 #include "fd/file_kind.h"
+#include "parasite/stub.h"
 
 #ifndef F_GETOWNER_UIDS
 #define F_GETOWNER_UIDS 17	/* asm-generic/fcntl.h */
@@ -31,22 +32,32 @@ unsigned file_flags(const struct file_obj *f)
 	return msg && f->kind->flags_off ? *(uint32_t *)(msg + f->kind->flags_off) : 0;
 }
 
-/* A process, thread or group as the other side numbers it: 0 when it is not of the tree. */
-static pid_t translate(struct model *m, int type, pid_t pid, bool inward)
+/* The number inside of the process, thread or group that we see as @pid: 0 when it is not of the tree. */
+static pid_t inward(struct model *m, int type, pid_t pid)
 {
 	for (size_t i = 0; i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
 
-		if (type == F_OWNER_TID) {
-			for (size_t k = 0; k < t->n_threads; k++) {
-				struct thread *th = &t->threads[k];
+		for (size_t k = 0; type == F_OWNER_TID && k < t->n_threads; k++)
+			if (t->threads[k].host == pid)
+				return t->threads[k].tid;
+		if (t->host == pid)
+			return t->pid;
+	}
+	return 0;
+}
 
-				if ((inward ? th->host : th->tid) == pid)
-					return inward ? th->tid : th->host;
-			}
-		}
-		if ((inward ? t->host : t->pid) == pid)
-			return inward ? t->pid : t->host;
+/* The other way, for what was restored. */
+static pid_t outward(struct model *m, int type, pid_t pid)
+{
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		const struct stub *st = m->tasks[i]->stub;
+
+		for (size_t k = 0; type == F_OWNER_TID && st && k < st->n_threads; k++)
+			if (st->threads[k].tid == pid)
+				return st->threads[k].host;
+		if (st && st->pid == pid)
+			return st->host;
 	}
 	return 0;
 }
@@ -70,7 +81,7 @@ int fown_dump(struct fd_dump *d, const struct fd_look *l, FownEntry **ret, struc
 		return err_sys(e, "fcntl", "pid %d, fd %d: F_GETOWN_EX", l->t->host, l->fd);
 	if (!own.pid)
 		return 0;
-	pid = translate(d->m, own.type, own.pid, true);
+	pid = inward(d->m, own.type, own.pid);
 	if (!pid)
 		return fd_refuse(l, e, "its signals go to %s %d, which is not part of the tree",
 				 own.type == F_OWNER_PGRP ? "process group" : "process", own.pid);
@@ -96,7 +107,7 @@ int fown_finish(struct model *m, struct file_obj *f, struct err *e)
 		return err_sys(e, "fcntl", "file %u: F_SETSIG %u", f->id, fo->signum);
 	if (fo->pid) {
 		own.type = (int)fo->pid_type;
-		own.pid = translate(m, own.type, (pid_t)fo->pid, false);
+		own.pid = outward(m, own.type, (pid_t)fo->pid);
 		if (!own.pid)
 			return file_bad(f, e, "its owner %u is no process of the tree", fo->pid);
 		if (fcntl(f->fd, F_SETOWN_EX, &own))

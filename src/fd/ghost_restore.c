@@ -16,7 +16,7 @@ struct ghost_obj {
 	struct ghost_obj *next;
 	uint32_t id;
 	GhostFileEntry *e;
-	bool tmpfile;		/* of open(O_TMPFILE): may be given a name later on */
+	struct file_obj *tmpfile;	/* made by open(O_TMPFILE) through this one: may be given a name later on */
 	int fd;			/* ours, -EBADF until made */
 };
 
@@ -136,7 +136,8 @@ static int add_remap(struct fd_restore *r, const RemapFilePathEntry *re, struct 
 		if (ret)
 			return ret;
 	}
-	g->tmpfile |= (f->entry->reg->flags & __O_TMPFILE) != 0;
+	if (f->entry->reg->flags & TMPFILE_BIT)
+		g->tmpfile = f;
 	fd_work(f)->ghost = g;
 	return 0;
 }
@@ -300,6 +301,14 @@ static int fill(struct fd_restore *r, struct ghost_obj *g, const char *name, str
 	return ret ? ret : set_attributes(g, name, e);
 }
 
+static int tmpfile_flags(const struct ghost_obj *g)
+{
+	unsigned flags = g->tmpfile->entry->reg->flags;
+
+	/* Those that fcntl can set come when the content is written: O_APPEND would displace it. */
+	return (int)(flags & (O_ACCMODE | O_SYNC));
+}
+
 static int make(struct fd_restore *r, struct ghost_obj *g, const char *name, struct err *e)
 {
 	char other[NAME_MAX + 1];
@@ -308,10 +317,9 @@ static int make(struct fd_restore *r, struct ghost_obj *g, const char *name, str
 
 	if (ret)
 		return ret;
-	if (g->tmpfile && S_ISREG(g->e->mode)) {
+	if (g->tmpfile && S_ISREG(g->e->mode))
 		/* Where the filesystem has no such files, a created one serves. */
-		g->fd = open_in_root(p.dir, ".", O_TMPFILE | O_RDWR, 0600);
-	}
+		g->fd = openat(p.dir, ".", O_TMPFILE | O_CLOEXEC | tmpfile_flags(g), 0600);
 	if (g->fd < 0)
 		g->fd = create(p.dir, p.base, g->e);
 	for (int i = 0; g->fd == -EEXIST && i < TRIES; i++) {
@@ -341,6 +349,13 @@ int ghost_open(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd,
 			return ret;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->fd);
+	/* Only the description that made the file remembers that it is a temporary one. */
+	if (g->tmpfile == f && fcntl(g->fd, F_GETFL) & TMPFILE_BIT && f->fd < 0) {
+		*ret_fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
+		if (*ret_fd < 0)
+			return err_sys(e, "fcntl", "removed file %s", name);
+		return fd_set_flags(*ret_fd, (unsigned)flags, name, e);
+	}
 	/* O_NOFOLLOW would mean the link in /proc here. */
 	fd = open(path, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
 	if (fd < 0)

@@ -203,7 +203,7 @@ int reg_open_flags(struct fd_restore *r, struct file_obj *f, int flags, int *ret
 	int how = flags & REG_OPEN_FLAGS, ret;
 
 	/* O_TMPFILE carries O_DIRECTORY with it: that was about where to make the file. */
-	if (flags & __O_TMPFILE)
+	if (flags & TMPFILE_BIT)
 		how &= ~O_DIRECTORY;
 	if (fd_work(f)->ghost)
 		return ghost_open(r, f, how, ret_fd, e);
