@@ -33,6 +33,7 @@ start_load() { # KIND: sets root
 		exec "$BUILD/conformance/bench/load" "$T/$1" "$1" </dev/null >/dev/null 2>&1
 	) &
 	root=$!
+	disown
 	wait_for has_or_gone "$T/$1/ready" $root
 	has "$T/$1/ready" || { say "$1: the load failed: $(cat "$T/$1/result")"; return 1; }
 	sleep 0.1

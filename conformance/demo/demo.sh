@@ -54,6 +54,7 @@ END
 	cd / && exec unshare --pid --fork --mount --net --ipc --uts --mount-proc setsid sh "$T/init" </dev/null >/dev/null 2>&1
 ) &
 parent=$!
+disown
 wait_for grown 500 || bad "redis-server did not start: $(cat "$T/client.err")"
 root=$(cat /proc/$parent/task/$parent/children)
 root=${root%% *}
