@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,77 @@ int stubs_find(struct stub_set *s, bool own_pidns, struct err *e)
 	return 0;
 }
 
+/*
+ * A stop is told to the parent once. The dumped parent knew of it already, so
+ * the stub stops while the parent is a stub, too, which waits for it and drops
+ * the SIGCHLD. Children before parents: who is stopped cannot wait.
+ */
+static int stop_one(struct stub_set *s, struct stub *st, struct err *e)
+{
+	struct prog p;
+	siginfo_t *si;
+	uint64_t *set;
+	struct timespec *now;
+	int r = 0;
+
+	prog_init(&p, &s->arena);
+	prog_call(&p, "stop", SYS_kill, st->pid, SIGSTOP);
+	prog_seal(&p);
+	/* It answers only when it is continued under the tracer: nobody waits for that. */
+	ring_post(st->threads[0].ring, &p);
+	prog_free(&p);
+	if (!st->parent) {
+		siginfo_t own;
+
+		while (waitid(P_PID, st->host, &own, WSTOPPED | __WALL) < 0)
+			if (errno != EINTR)
+				return err_sys(e, "wait for", "the stop of process %d", st->host);
+		return 0;
+	}
+	prog_init(&p, &s->arena);
+	si = prog_alloc(&p, sizeof(*si));
+	set = prog_alloc(&p, sizeof(*set));
+	now = prog_alloc(&p, sizeof(*now));
+	*set = 1ull << (SIGCHLD - 1);
+	prog_call(&p, "wait for the stop", SYS_waitid, P_PID, st->pid, (uint64_t)si, WSTOPPED, 0);
+	prog_call(&p, "drop its SIGCHLD", SYS_rt_sigtimedwait | SV_IGN, (uint64_t)set, 0,
+		  (uint64_t)now, 8);
+	r = stub_run(s, st->parent, &p, e);
+	prog_free(&p);
+	return r;
+}
+
+int stubs_stop(struct stub_set *s, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = s->n; !r && i-- > 0;)
+		if (!s->v[i]->temporary && s->v[i]->stop_sig)
+			r = stop_one(s, s->v[i], e);
+	return r;
+}
+
+/* Seized in its stop it shows that first; from there the ring runs on. */
+static int run_on(struct stub *st, struct err *e)
+{
+	const struct sv_ring *ring = st->threads[0].ring;
+	uint64_t deadline = now_us() + 10ull * 1000 * 1000;
+	int status;
+
+	if (waitpid(st->host, &status, __WALL) != st->host)
+		return err_sys(e, "wait for", "stopped process %d", st->host);
+	if (ptrace(PTRACE_CONT, st->host, 0, 0))
+		return err_sys(e, "continue", "stopped process %d", st->host);
+	/* Its answer to the program that stopped it must not be counted as one to the next. */
+	while (__atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) != ring->seq) {
+		if (now_us() > deadline)
+			return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "wait for", "",
+				       "stopped process %d does not run on", st->host);
+		sched_yield();
+	}
+	return 0;
+}
+
 int stubs_seize(struct stub_set *s, struct err *e)
 {
 	struct stub *st;
@@ -151,6 +223,12 @@ int stubs_seize(struct stub_set *s, struct err *e)
 			if (ptrace(PTRACE_SEIZE, th->host, 0, SEIZE_OPTIONS))
 				return err_sys(e, "seize", "pid %d, thread %d", st->pid, th->tid);
 		}
+	each_stub(s, st) {
+		int r = st->stop_sig ? run_on(st, e) : 0;
+
+		if (r)
+			return r;
+	}
 	return 0;
 }
 
@@ -460,11 +538,9 @@ int stubs_release(struct stub_set *s, bool stopped, struct err *e)
 
 	each_stub(s, st)
 		each_living(st, th) {
-			int sig = th->host == driver(st) ? (stopped ? SIGSTOP : st->stop_sig) : 0;
-
-			/* Injected in the signal path of an interrupt stop a signal is ignored: queue it. */
-			if (sig)
-				kill(st->host, sig);
+			/* Those in a stop already return to it. */
+			if (stopped && th->host == driver(st) && !st->stop_sig)
+				kill(st->host, SIGSTOP);
 			if (ptrace(PTRACE_DETACH, th->host, 0, 0) && !r)
 				r = err_sys(e, "let go", "thread %d", th->host);
 		}

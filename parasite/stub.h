@@ -49,7 +49,7 @@ struct stub {
 	bool no_threads_wait;	/* its build program does not return (exit) */
 	uint64_t final_gadget;	/* a `syscall` instruction in its final memory */
 	bool leader_dead;	/* threads[0] ends before registers are set */
-	int stop_sig;		/* let go into a job-control stop */
+	int stop_sig;		/* a job-control stop that it is in, and that its parent knows of */
 	size_t index;
 	uint32_t received;	/* calls of the build program after which all descriptors are there */
 	void *owner;
@@ -104,6 +104,8 @@ struct stub_fds {
 int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e);
 /* Find out how we see every stub and thread (NSpid when @own_pidns). */
 int stubs_find(struct stub_set *s, bool own_pidns, struct err *e);
+/* Stop those that were stopped by job control, unseen by their parents. After stubs_build(). */
+int stubs_stop(struct stub_set *s, struct err *e);
 /* Seize all with EXITKILL, run the final programs, stop all. */
 int stubs_seize(struct stub_set *s, struct err *e);
 int stubs_final(struct stub_set *s, struct err *e);

@@ -133,9 +133,10 @@ static int preflight(struct model *m, struct err_list *problems, struct err *e)
 		x = ns_identify(m, t, problems, e);
 		if (!x)
 			x = task_preflight(m, t, problems, e);
-		if (!x)
+		/* /proc shows neither memory nor files of a dead leader. */
+		if (!x && !t->leader_dead)
 			x = mem_preflight(m, t, problems, e);
-		if (!x)
+		if (!x && !t->leader_dead)
 			x = fd_preflight(m, t, problems, e);
 		/* The tree runs: who ends meanwhile is no blocker. The root must live. */
 		if (x == -ESRCH && t != m->root)
@@ -260,9 +261,8 @@ static int read_again(struct checkpoint *c, struct err *e)
 	return err_in(e, "found when frozen, with %zu more", c->problems->n - 1);
 }
 
-static int step_seize(void *ctx, struct err *e)
+static int seize(struct checkpoint *c, uint64_t deadline, struct err *e)
 {
-	struct checkpoint *c = ctx;
 	struct model *m = c->m;
 	int r = read_again(c, e);
 
@@ -272,7 +272,7 @@ static int step_seize(void *ctx, struct err *e)
 		if (m->tasks[i]->state != TASK_ZOMBIE)
 			r = remote_add_task(c->remote, m->tasks[i]->host, &m->tasks[i]->rt, e);
 	if (!r)
-		r = remote_stop(c->remote, now_us() + c->o->timeout * 1000000ull, e);
+		r = remote_stop(c->remote, deadline, e);
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
 		if (m->tasks[i]->rt)
 			link_remote(m->tasks[i], m->tasks[i]->rt);
@@ -285,6 +285,35 @@ static void undo_seize(void *ctx)
 
 	remote_free(c->remote);
 	c->remote = NULL;
+}
+
+/* A stop takes well under a millisecond; who has not stopped by then waits for another one of the set. */
+#define STOP_TRY_US (300ull * 1000)
+#define STOP_PAUSE_US 20000
+
+/*
+ * A parent in vfork(2) cannot stop before its child has called exec or exit,
+ * which the frozen child never does: let all run for a moment and try again.
+ */
+static int step_seize(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	uint64_t deadline = now_us() + c->o->timeout * 1000000ull;
+
+	for (;;) {
+		uint64_t end = now_us() + STOP_TRY_US;
+		int r = seize(c, end < deadline ? end : deadline, e);
+
+		if (r != -ETIMEDOUT || now_us() + STOP_PAUSE_US > deadline || cancelled())
+			return r;
+		err_clear(e);
+		undo_seize(c);
+		undo_freeze(c);
+		usleep(STOP_PAUSE_US);
+		r = step_freeze(c, e);
+		if (r)
+			return r;
+	}
 }
 
 static int step_network_lock(void *ctx, struct err *e)

@@ -177,6 +177,14 @@ static void process_final(struct prog *p, const struct task *t)
 	}
 }
 
+/* Here is another machine perhaps: a mask without any processor of ours is passed over. */
+static void affinity_call(struct prog *p, const ThreadCoreEntry *tc)
+{
+	if (tc->has_cpu_mask && tc->cpu_mask.len)
+		prog_call(p, "set the processors", SYS_sched_setaffinity | SV_IGN, 0, tc->cpu_mask.len,
+			  (uint64_t)prog_dup(p, tc->cpu_mask.data, tc->cpu_mask.len));
+}
+
 static void sched_calls(struct prog *p, const ThreadCoreEntry *tc)
 {
 	struct sched_param sp = { .sched_priority = tc->has_sched_prio ? tc->sched_prio : 0 };
@@ -206,6 +214,7 @@ int task_build_final(struct model *m, struct task *t, struct err *e)
 		}
 		pending_calls(p, tc->signals_p, t->pid, th->tid);
 		sched_calls(p, tc);
+		affinity_call(p, tc);
 		task_creds_calls(m, p, th);
 		/* Changing ids clears it, in any thread: the last one to change sets it last. */
 		prog_call(p, "set dumpable", SYS_prctl, PR_SET_DUMPABLE,

@@ -4,6 +4,7 @@
  * process. Written when every answer is in; then pstree, ids and fs images.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,19 @@ static int process_dump(struct model *m, struct task *t, const struct proc_stat 
 	return task_limits_dump(m, t, tc, e);
 }
 
+/* Kept only where it says something: most threads may run everywhere. */
+static void affinity_dump(struct pool *p, pid_t tid, ThreadCoreEntry *tc)
+{
+	cpu_set_t own, set;
+
+	if (sched_getaffinity(tid, sizeof(set), &set) || sched_getaffinity(0, sizeof(own), &own) ||
+	    CPU_EQUAL(&own, &set))
+		return;
+	tc->has_cpu_mask = 1;
+	tc->cpu_mask.data = pool_dup(p, &set, sizeof(set));
+	tc->cpu_mask.len = sizeof(set);
+}
+
 static int thread_dump(struct model *m, struct thread *th, struct err *e)
 {
 	struct task *t = th->task;
@@ -132,6 +146,7 @@ static int thread_dump(struct model *m, struct thread *th, struct err *e)
 		tc->pdeath_sig = *in->pdeath;
 	}
 	tc->comm = pool_strdup(p, st.comm);
+	affinity_dump(p, th->host, tc);
 	tc->has_timer_slack = 1;
 	tc->timer_slack = in->slack_call;
 	if (rt->rseq.ptr) {

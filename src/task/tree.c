@@ -6,6 +6,7 @@
  * Read twice: while the tree runs (preflight, freezing) and, for good, when it
  * is frozen and nothing changes any more.
  */
+#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,17 @@ static bool has_posix_timers(pid_t pid)
 	return read_text_at(AT_FDCWD, path, buf, sizeof(buf)) > 0;
 }
 
+static bool is_32bit(pid_t pid)
+{
+	char path[64];
+	unsigned char ident[EI_NIDENT] = { 0 };
+	_cleanup_close_ int fd = -EBADF;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && !pread_all(fd, ident, sizeof(ident), 0) && ident[EI_CLASS] == ELFCLASS32;
+}
+
 int task_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e)
 {
 	struct proc_status st = { 0 };
@@ -229,6 +241,9 @@ int task_preflight(struct model *m, struct task *t, struct err_list *blockers, s
 			 st.tracer);
 		blocker(blockers, t, "hold the task", why, "detach the debugger or tracer first");
 	}
+	if (is_32bit(t->host))
+		blocker(blockers, t, "checkpoint a 32-bit process",
+			"32-bit programs are not supported yet", "use a 64-bit build of the program");
 	if (t->leader_dead)
 		blocker(blockers, t, "checkpoint the process",
 			"its leading thread has ended while others go on, which is not supported yet",
