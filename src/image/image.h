@@ -155,10 +155,11 @@ uint64_t image_pages_tell(const struct image_pages *p);
 /* Note a run of @n pages at @vaddr whose bytes follow at tell(); moves tell(). */
 int image_pages_run(struct image_pages *p, uint64_t vaddr, uint64_t n, struct err *e);
 /*
- * Optional, now and then while much is written: the file's first @bytes are in
- * place, so that their checksum can be made meanwhile by another thread.
+ * Optional: the file's next @n bytes, given in the order in which they lie in
+ * it, while they are still in the cache. Who gives all of them spares the page
+ * store from reading the file back for its checksum.
  */
-void image_pages_written(struct image_pages *p, uint64_t bytes);
+void image_pages_data(struct image_pages *p, const void *data, size_t n);
 /* All bytes are in place. */
 int image_pages_close(struct image_pages *p, struct err *e);
 /* On error paths instead of close. */

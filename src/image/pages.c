@@ -2,7 +2,8 @@
 /*
  * The page store: runs of pages in pagemap-*.img, their bytes one after the
  * other in pages-N.img. The bytes are written by whoever has them straight
- * into the file; the checksum is made behind their backs by the hasher.
+ * into the file. The checksum is made of what passes through their hands
+ * (image_pages_data), else by the hasher behind their backs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@ struct image_pages {
 	struct image_file *file;
 	int fd;
 	uint64_t tell;
+	struct hash_stream *hash;	/* of the bytes given by image_pages_data() */
+	uint64_t hashed;
 };
 
 int image_pages_create(struct image_dir *d, enum image_id pagemap_id, unsigned long num,
@@ -81,19 +84,29 @@ int image_pages_run(struct image_pages *p, uint64_t vaddr, uint64_t n, struct er
 	return image_put(p->map, &pe.base, e);
 }
 
-void image_pages_written(struct image_pages *p, uint64_t bytes)
+void image_pages_data(struct image_pages *p, const void *data, size_t n)
 {
-	struct hasher *h;
+	if (!p->hash)
+		p->hash = hash_stream_new();
+	hash_stream_add(p->hash, data, n);
+	p->hashed += n;
+}
 
-	if (!p->file->job) {
-		if (bytes <= IMAGE_HASH_INLINE)
-			return;
-		h = image_dir_hasher(p->dir);
-		p->file->job = h ? hasher_add(h, p->fd) : NULL;
-		if (!p->file->job)
-			return;
-	}
-	hasher_advance(p->dir->hasher, p->file->job, bytes, false);
+static void hash_drop(struct image_pages *p)
+{
+	if (p->hash)
+		hash_stream_end(take_ptr(p->hash));
+}
+
+/* By the hasher's thread, when that is worth it and possible. */
+static bool hash_later(struct image_pages *p)
+{
+	struct hasher *h = p->tell > IMAGE_HASH_INLINE ? image_dir_hasher(p->dir) : NULL;
+
+	p->file->job = h ? hasher_add(h, p->fd) : NULL;
+	if (p->file->job)
+		hasher_advance(h, p->file->job, p->tell, true);
+	return p->file->job;
 }
 
 /* The checksum of what was written, now or by the hasher. */
@@ -110,11 +123,13 @@ static int pages_account(struct image_pages *p, struct err *e)
 			       "%llu bytes of pages were noted, the file has %llu",
 			       (unsigned long long)p->tell, (unsigned long long)st.st_size);
 	f->size = p->tell;
-	image_pages_written(p, p->tell);
-	if (f->job) {
-		hasher_advance(p->dir->hasher, f->job, p->tell, true);
+	if (p->hash && p->hashed == p->tell) {
+		f->hash = hash_stream_end(take_ptr(p->hash));
+		f->hashed = true;
 		return 0;
 	}
+	if (hash_later(p))
+		return 0;
 	r = hash_fd(p->fd, f->size, &f->hash);
 	if (r) {
 		errno = -r;
@@ -131,6 +146,7 @@ int image_pages_close(struct image_pages *p, struct err *e)
 	if (!p)
 		return 0;
 	r = pages_account(p, e);
+	hash_drop(p);
 	if (r) {
 		image_out_abort(take_ptr(p->map));
 		cleanup_close(&p->fd);
@@ -146,6 +162,7 @@ void image_pages_abort(struct image_pages *p)
 {
 	if (!p)
 		return;
+	hash_drop(p);
 	image_out_abort(take_ptr(p->map));
 	cleanup_close(&p->fd);
 	p->fd = -EBADF;

@@ -117,24 +117,37 @@ static void test_empty(void **state)
 	assert_int_equal(runs.n, 0);
 }
 
-/* Enough for the hasher's thread, which follows the writer. */
-static void test_followed_by_hasher(void **state)
+/* More than is hashed on the spot: by the hasher's thread, or of the bytes in passing. */
+static void much(struct fixture *f, bool pass)
 {
-	struct fixture *f = *state;
+	size_t n = 256, len = n * page_size();
+	unsigned char *buf = malloc(len);
 	struct page_runs runs;
 	struct image_pages *p;
-	uint64_t n = 256;
 
 	assert_int_equal(image_pages_create(f->d, IMG_PAGEMAP, 1, &p, &f->e), 0);
 	for (uint64_t i = 0; i < 40; i++) {
-		write_pages(p, i * n * page_size(), n, (unsigned char)i);
-		image_pages_written(p, image_pages_tell(p));
+		write_pages(p, i * len, n, (unsigned char)i);
+		memset(buf, (int)i, len);
+		if (pass)
+			image_pages_data(p, buf, len);
 	}
+	free(buf);
 	assert_int_equal(image_pages_close(p, &f->e), 0);
 	reopen(f);
 	assert_int_equal(image_dir_verified(f->d, &f->e), 0);
 	assert_int_equal(image_pages_read(f->d, IMG_PAGEMAP, 1, &runs, &f->e), 0);
 	assert_int_equal(runs.n, 40);
+}
+
+static void test_hashed_by_thread(void **state)
+{
+	much(*state, false);
+}
+
+static void test_hashed_in_passing(void **state)
+{
+	much(*state, true);
 }
 
 static void test_bytes_missing_while_writing(void **state)
@@ -258,7 +271,8 @@ static void test_no_pages_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_round_trip), T(test_empty), T(test_followed_by_hasher),
+		T(test_round_trip), T(test_empty), T(test_hashed_by_thread),
+		T(test_round_trip), T(test_empty), T(test_hashed_in_passing),
 		T(test_bytes_missing_while_writing), T(test_refused), T(test_out_of_order),
 		T(test_no_pages_file),
 	};

@@ -29,8 +29,6 @@
 #define MAX_THREADS 4
 /* Starting a thread costs as much as copying some hundred KiB. */
 #define THREAD_WORTH (8u << 20)
-/* How often the page store is told what it may checksum. */
-#define TELL_EVERY (8u << 20)
 
 struct copier {
 	unsigned char *buf[MAX_THREADS];
@@ -48,12 +46,10 @@ struct job {
 	int out_fd;
 	uint64_t off;		/* in the pages file: where the next chunk goes */
 	uint64_t first;		/* where the job began */
-	uint64_t told;
 	struct {
 		uint64_t vaddr, pages;
 	} run;			/* not yet noted in the page store */
 	uint64_t next, turn;	/* tickets of chunks */
-	uint64_t busy[MAX_THREADS];	/* file offsets being written, UINT64_MAX: none */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	int rc;
@@ -217,9 +213,12 @@ static int run_flush(struct job *j)
 	return r;
 }
 
-/* Give a chunk its place, in the order of tickets. Called with the lock held. */
+/*
+ * Give a chunk its place, in the order of tickets, and the page store a look at
+ * the bytes for its checksum. Called with the lock held.
+ */
 static int chunk_place(struct job *j, const struct chunk *c, const struct pieces *p,
-		       unsigned me, uint64_t *off)
+		       uint64_t *off)
 {
 	size_t page = page_size();
 	int r;
@@ -237,28 +236,13 @@ static int chunk_place(struct job *j, const struct chunk *c, const struct pieces
 		if (!j->run.pages)
 			j->run.vaddr = p->vaddr[i];
 		j->run.pages += p->v[i].iov_len / page;
+		image_pages_data(j->out, p->v[i].iov_base, p->v[i].iov_len);
 	}
 	*off = j->off;
-	j->busy[me] = p->len ? j->off : UINT64_MAX;
 	j->off += p->len;
 	j->turn++;
 	pthread_cond_broadcast(&j->moved);
 	return 0;
-}
-
-/* Everything before the lowest offset that is still being written is in place. */
-static void chunk_written(struct job *j, unsigned me)
-{
-	uint64_t low = j->off;
-
-	j->busy[me] = UINT64_MAX;
-	for (size_t i = 0; i < MAX_THREADS; i++)
-		if (j->busy[i] < low)
-			low = j->busy[i];
-	if (low >= j->told + TELL_EVERY) {
-		j->told = low;
-		image_pages_written(j->out, low);
-	}
 }
 
 static int pieces_write(int fd, struct pieces *p, uint64_t off)
@@ -318,7 +302,7 @@ static int copy_chunk(struct job *j, struct chunk *c, struct pieces *p, unsigned
 		return source_err(j, r, bad, e);
 	pieces_find(c, j->c->buf[me], p);
 	pthread_mutex_lock(&j->lock);
-	r = chunk_place(j, c, p, me, &off);
+	r = chunk_place(j, c, p, &off);
 	pthread_mutex_unlock(&j->lock);
 	if (r) {
 		*e = *j->e;
@@ -353,10 +337,6 @@ static void worker_run(struct job *j, unsigned me)
 		r = copy_chunk(j, &c, p, me, &e);
 		if (!r)
 			r = cancel_check(&e);
-		pthread_mutex_lock(&j->lock);
-		if (!r)
-			chunk_written(j, me);
-		pthread_mutex_unlock(&j->lock);
 	}
 	free(p);
 	if (r)
@@ -416,9 +396,7 @@ int copy_pages(struct copier *c, pid_t tid, int src_fd, const struct copy_run *r
 
 	for (size_t i = 0; i < n; i++)
 		total += runs[i].end - runs[i].start;
-	for (size_t i = 0; i < MAX_THREADS; i++)
-		j.busy[i] = UINT64_MAX;
-	j.off = j.first = j.told = image_pages_tell(out);
+	j.off = j.first = image_pages_tell(out);
 	job_run(&j, total);
 	if (!j.rc)
 		j.rc = run_flush(&j);
