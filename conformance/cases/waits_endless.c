@@ -5,7 +5,7 @@
  * a handler, so EINTR is right there), sigwaitinfo, wait4, and a blocking write
  * to a full pipe.
  */
-// kinds: pipe eventpoll unix
+// kinds: pipe epoll unix
 #include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>

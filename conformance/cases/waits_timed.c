@@ -6,7 +6,7 @@
  * run (no EINTR) at the right time.
  */
 // changes: by itself
-// kinds: pipe eventpoll unix
+// kinds: pipe epoll unix
 #include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>

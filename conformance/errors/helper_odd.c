@@ -7,13 +7,16 @@
 #include <linux/aio_abi.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/perf_event.h>
+#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -189,6 +192,11 @@ static void odd_nested(int flag)
 	have(case_exists("child.none") ? -1 : 0);
 }
 
+static void odd_timens(void)
+{
+	have(unshare(CLONE_NEWTIME));
+}
+
 static void odd_netns(void)
 {
 	odd_nested(CLONE_NEWNET);
@@ -202,6 +210,101 @@ static void odd_userns(void)
 static void odd_cgroupns(void)
 {
 	odd_nested(CLONE_NEWCGROUP);
+}
+
+static void odd_map(int fd, size_t size, int flags)
+{
+	have(mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0) == MAP_FAILED ? -1 : 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void odd_memfd_map(void)
+{
+	int fd = have(memfd_create("odd", 0));
+
+	have(ftruncate(fd, 4096));
+	odd_map(fd, 4096, MAP_SHARED);
+}
+
+static void odd_secretmem(void)
+{
+	int fd = have(syscall(447, 0));
+
+	have(ftruncate(fd, 4096));
+	odd_map(fd, 4096, MAP_SHARED);
+}
+
+/* Without a reservation no page of the pool is needed. */
+static void odd_hugetlb(void)
+{
+	odd_map(-1, 2 << 20, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE);
+}
+
+static void odd_uffd_map(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .range.len = 4096, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = have(syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY));
+
+	have(ioctl(fd, UFFDIO_API, &api));
+	reg.range.start = (unsigned long)mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	have(ioctl(fd, UFFDIO_REGISTER, &reg));
+}
+
+static void odd_perf_map(void)
+{
+	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(a),
+				     .config = PERF_COUNT_SW_TASK_CLOCK };
+
+	odd_map(have(syscall(SYS_perf_event_open, &a, 0, -1, -1, 0)), 2 * 4096, MAP_SHARED);
+}
+
+static void odd_bpf_map(void)
+{
+	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
+			     .max_entries = 1, .map_flags = BPF_F_MMAPABLE };
+
+	odd_map(have(syscall(SYS_bpf, BPF_MAP_CREATE, &a, sizeof(a))), 4096, MAP_SHARED);
+}
+
+static void odd_ring_map(void)
+{
+	struct tpacket_req req = { 4096, 1, 2048, 2 };
+	int s = have(socket(AF_PACKET, SOCK_RAW, 0));
+
+	have(setsockopt(s, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)));
+	odd_map(s, 4096, MAP_SHARED);
+}
+
+/* A probe on a function of ours; the first hit makes the kernel map its area. */
+__attribute__((noinline)) static void probed(void)
+{
+	__asm__ volatile("mov $1, %%eax" ::: "eax");
+}
+
+static void odd_uprobes(void)
+{
+	static char exe[512];
+	unsigned long base = 0, start, end, off;
+	struct perf_event_attr a = { .size = sizeof(a) };
+	char line[1024], perms[8];
+	FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
+
+	have(f && fscanf(f, "%u", &a.type) == 1 ? 0 : -1);
+	fclose(f);
+	f = fopen("/proc/self/maps", "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %7s %lx", &start, &end, perms, &off) == 4 &&
+		    start <= (unsigned long)probed && (unsigned long)probed < end)
+			base = start - off;
+	have(readlink("/proc/self/exe", exe, sizeof(exe) - 1));
+	a.config1 = (unsigned long)exe;
+	a.config2 = (unsigned long)probed - base;
+	fclose(f);
+	have(syscall(SYS_perf_event_open, &a, 0, -1, -1, 0));
+	probed();
 }
 
 /* The parent sleeps in vfork() until we are done: it cannot be stopped. */
@@ -231,6 +334,9 @@ static const struct odd {
 	{ "timer", odd_timer }, { "traced", odd_traced }, { "lock", odd_lock }, { "pty", odd_pty },
 	{ "perf", odd_perf }, { "bpf", odd_bpf }, { "fscontext", odd_fscontext },
 	{ "netns", odd_netns }, { "userns", odd_userns }, { "cgroupns", odd_cgroupns },
+	{ "timens", odd_timens }, { "memfd-map", odd_memfd_map }, { "secretmem", odd_secretmem },
+	{ "hugetlb", odd_hugetlb }, { "uffd-map", odd_uffd_map }, { "perf-map", odd_perf_map },
+	{ "bpf-map", odd_bpf_map }, { "ring-map", odd_ring_map }, { "uprobes", odd_uprobes },
 	{ "vfork", odd_vfork },
 };
 

@@ -1,6 +1,7 @@
 # Proves: a descriptor, mapping or property of a kind that is not built is refused by its name, with the process it
 # belongs to, before anything is frozen; `check --tree` says the same; and the victim is unharmed.
-# kinds: inotify fanotify signalfd timerfd userfaultfd pidfd io_uring packet netlink raw tcp aio sysv posix-timer
+# kinds: user cgroup time mem-hugetlb mem-uffd mem-uprobes mem-aio mem-io_uring mem-perf mem-secretmem mem-socket mem-anon_inode mem-sysv mem-memfd
+# without a case: mem-shadow_stack (no kernel with it at hand), mem-shm_other mem-device (no driver that maps such memory)
 . "$HERE/errors/lib.sh"
 skipped=""
 while read -r kind text; do
@@ -51,6 +52,15 @@ fscontext fscontext|anon_inode
 netns net
 userns user
 cgroupns cgroup
+timens time
+memfd-map memfd
+secretmem secret
+hugetlb huge
+uffd-map userfaultfd
+perf-map perf
+bpf-map bpf
+ring-map socket
+uprobes uprobes
 END
 [ -z "$skipped" ] || say "not on this machine:$skipped"
 exit 0
