@@ -130,10 +130,13 @@ static int preflight(struct model *m, struct err_list *problems, struct err *e)
 
 		if (t->state == TASK_ZOMBIE)
 			continue;
-		x = ns_identify(m, t, problems, e);
-		if (!x)
+		/* /proc shows neither namespaces nor memory nor files of a dead leader. */
+		if (t->leader_dead)
 			x = task_preflight(m, t, problems, e);
-		/* /proc shows neither memory nor files of a dead leader. */
+		else
+			x = ns_identify(m, t, problems, e);
+		if (!x && !t->leader_dead)
+			x = task_preflight(m, t, problems, e);
 		if (!x && !t->leader_dead)
 			x = mem_preflight(m, t, problems, e);
 		if (!x && !t->leader_dead)
@@ -238,6 +241,8 @@ static void link_remote(struct task *t, struct remote_task *rt)
 		for (size_t k = 0; k < rt->n_threads; k++)
 			if (rt->threads[k].tid == t->threads[i].host)
 				t->threads[i].rt = &rt->threads[k];
+	/* What /proc showed was the freezer's state, not always job control's. */
+	t->state = rt->threads[0].group_stopped ? TASK_STOPPED : TASK_ALIVE;
 }
 
 /* The tree as it is now that nothing moves; what the preflight saw may be gone. */
@@ -287,8 +292,6 @@ static void undo_seize(void *ctx)
 	c->remote = NULL;
 }
 
-/* A stop takes well under a millisecond; who has not stopped by then waits for another one of the set. */
-#define STOP_TRY_US (300ull * 1000)
 #define STOP_PAUSE_US 20000
 
 /*
@@ -301,10 +304,9 @@ static int step_seize(void *ctx, struct err *e)
 	uint64_t deadline = now_us() + c->o->timeout * 1000000ull;
 
 	for (;;) {
-		uint64_t end = now_us() + STOP_TRY_US;
-		int r = seize(c, end < deadline ? end : deadline, e);
+		int r = seize(c, deadline, e);
 
-		if (r != -ETIMEDOUT || now_us() + STOP_PAUSE_US > deadline || cancelled())
+		if (r != -EAGAIN || now_us() + STOP_PAUSE_US > deadline || cancelled())
 			return r;
 		err_clear(e);
 		undo_seize(c);

@@ -195,6 +195,11 @@ static int core_read(struct model *m, struct task *t, struct err *e)
 	if (t->state == TASK_ZOMBIE)
 		return 0;
 	m->n_threads += t->n_threads;
+	if (image_exists(m->dir, IMG_FS, t->pid)) {
+		r = image_get_one(m->dir, IMG_FS, t->pid, &fs_entry__descriptor, &t->fs, e);
+		if (r)
+			return r;
+	}
 	if (t->threads[0].core->ids) {
 		t->ids = t->threads[0].core->ids;
 		return 0;
