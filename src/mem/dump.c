@@ -188,13 +188,25 @@ int mem_dump_maps(struct model *m, struct task *t, const struct mem_file_ops *op
 	return 0;
 }
 
-/* A mapping of a device under an ordinary name is told by its file's type. */
-static bool line_is_device(const struct task *t, const struct map_line *l)
+/* Libraries are everybody's: whether a file was looked at for another mapping. */
+static bool seen_before(struct model *m, struct mem_state *s, const struct map_line *l)
+{
+	struct map_file f = { .dev = l->dev, .ino = l->ino };
+
+	for (size_t i = s->n_seen; i-- > 0 && i + 256 > s->n_seen;)
+		if (s->seen[i].ino == f.ino && s->seen[i].dev == f.dev)
+			return true;
+	pool_push(m->pool, s->seen, s->n_seen, f);
+	return false;
+}
+
+/* A mapping of a device is told by its file's type, not by its name. */
+static bool line_is_device(struct model *m, const struct task *t, const struct map_line *l)
 {
 	char path[96];
 	struct stat st;
 
-	if (!l->ino || strncmp(l->name, "/dev/", 5))
+	if (!l->ino || *l->name != '/' || seen_before(m, mem_state(m), l))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", t->host, l->start, l->end);
 	return !stat(path, &st) && vma_is_device(&st);
@@ -216,7 +228,7 @@ int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, st
 		const struct map_line *l = &lines[i];
 		const struct vma_kind *k = vma_kind_of_line(s, l);
 
-		if (k && !k->why && line_is_device(t, l))
+		if (k && !k->why && line_is_device(m, t, l))
 			k = &kind_device;
 		if (!k || !k->why)
 			continue;

@@ -136,6 +136,8 @@ struct mem_state {
 		struct file_obj *file;
 	} *files;
 	size_t n_files;
+	struct map_file *seen;	/* preflight: files that are no devices, or were named already */
+	size_t n_seen;
 	struct copier *copier;
 };
 struct mem_state *mem_state(struct model *m);

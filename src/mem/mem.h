@@ -37,6 +37,8 @@ int mem_dump_finish(struct model *m, struct err *e);
 int mem_read(struct model *m, struct err *e);
 /* Ranges of all final mappings, for arena_find_hole(); in the pool. */
 int mem_ranges(struct model *m, uint64_t (**ret)[2], size_t *ret_n, struct err *e);
+/* Bytes of the arena that the programs of all tasks take at most, besides what other modules need. */
+size_t mem_arena_need(const struct model *m);
 /* Make shared memory objects and fill them. */
 int mem_open(struct model *m, const struct mem_file_ops *ops, int root_fd, struct err *e);
 /* Append to the build program: mm fields, mappings, vDSO, pages, protections. */

@@ -351,3 +351,22 @@ int mem_ranges(struct model *m, uint64_t (**ret)[2], size_t *ret_n, struct err *
 	*ret_n = n;
 	return 0;
 }
+
+size_t mem_arena_need(const struct model *m)
+{
+	size_t need = 0;
+
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		const struct task *t = m->tasks[i];
+		const struct mem_task *mt = (const struct mem_task *)t->mm;
+
+		if (!mt)
+			continue;
+		/* map, protect, lock, seal and up to eight kinds of advice with a name */
+		need += t->n_vmas * 16 * sizeof(struct sv_call);
+		/* populate; an iovec; now and then a read */
+		need += mt->runs.n * 2 * sizeof(struct sv_call);
+		need += (mt->n_guards + 64) * sizeof(struct sv_call);
+	}
+	return need;
+}
