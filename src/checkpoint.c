@@ -120,13 +120,23 @@ static int preflight_net(struct model *m, struct err_list *problems, struct err 
 	return r ? r : netns_preflight(m, sock, problems, e);
 }
 
+/* The tree runs: who ends meanwhile is no blocker, and what was said of it is not true any more. */
+static bool ended_meanwhile(const struct task *t)
+{
+	struct proc_stat st;
+	struct err e = { 0 };
+
+	return proc_stat_read(t->host, &st, &e) || st.state == 'Z' || st.state == 'X';
+}
+
 static int preflight(struct model *m, struct err_list *problems, struct err *e)
 {
 	int r = task_tree_read(m, e);
 
 	for (size_t i = 0; !r && i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
-		int x = 0;
+		size_t before = problems->n;
+		int x;
 
 		if (t->state == TASK_ZOMBIE)
 			continue;
@@ -141,11 +151,13 @@ static int preflight(struct model *m, struct err_list *problems, struct err *e)
 			x = mem_preflight(m, t, problems, e);
 		if (!x && !t->leader_dead)
 			x = fd_preflight(m, t, problems, e);
-		/* The tree runs: who ends meanwhile is no blocker. The root must live. */
-		if (x == -ESRCH && t != m->root)
+		r = x;
+		if ((x || problems->n > before) && t != m->root && !t->leader_dead &&
+		    ended_meanwhile(t)) {
+			problems->n = before;
 			err_clear(e);
-		else
-			r = x;
+			r = 0;
+		}
 	}
 	if (!r)
 		r = mounts_preflight(m, problems, e);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Proves that a process whose leading thread has ended, but whose other threads go on, is saved and comes back. */
+/* Proves that a process whose leading thread has ended, while other threads go on, is refused by name. */
 // cflags: -pthread
+// refuse: leading thread
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
