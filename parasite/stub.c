@@ -266,6 +266,9 @@ static int own_maps_read(struct own_maps *o, const struct arena *a, struct err *
 
 		if (end > USER_TOP || (start >= (uint64_t)a->base && end <= (uint64_t)a->base + a->len))
 			continue;
+		/* It takes DONTFORK but not DOFORK: helpers forked later would have no clock. */
+		if (memmem(line, (size_t)(strchrnul(line, '\n') - line), "[vvar", 5))
+			continue;
 		if (o->n == o->cap) {
 			o->cap = o->cap ? o->cap * 2 : 64;
 			o->v = realloc(o->v, o->cap * sizeof(*o->v));
@@ -278,7 +281,7 @@ static int own_maps_read(struct own_maps *o, const struct arena *a, struct err *
 	return 0;
 }
 
-/* [vdso] and [vvar] refuse the advice; the root's birth program unmaps them. */
+/* What the child gets all the same ([vvar]), the root's birth program unmaps. */
 static void own_maps_advise(const struct own_maps *o, int advice)
 {
 	for (size_t i = 0; i < o->n; i++)

@@ -34,6 +34,7 @@ struct helper {
 	struct err *e;
 	int result;
 	int done;
+	int status;		/* as wait(2) tells, when it is not done */
 };
 
 static int enter(const struct helper *h)
@@ -91,7 +92,7 @@ static int call_clone(struct helper *h, struct err *e)
 	if (pid < 0)
 		err_sys(e, "clone", "a helper for the namespaces of pid %d", h->pid);
 	else
-		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		while (waitpid(pid, &h->status, __WALL) < 0 && errno == EINTR)
 			;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	munmap(stack, HELPER_STACK);
@@ -103,7 +104,10 @@ static int died(const struct helper *h, struct err *e)
 	char obj[64];
 
 	snprintf(obj, sizeof(obj), "namespaces of pid %d", h->pid);
-	return err_set(e, ERR_SYSTEM, ECHILD, "enter", obj, "the helper inside them was killed");
+	if (WIFSIGNALED(h->status))
+		return err_set(e, ERR_SYSTEM, ECHILD, "work inside", obj,
+			       "the helper there was killed by signal %d", WTERMSIG(h->status));
+	return err_set(e, ERR_SYSTEM, ECHILD, "work inside", obj, "the helper there went away");
 }
 
 int ns_helper_call(pid_t pid, int nses, ns_helper_fn fn, void *arg, void *ret, struct err *e)
@@ -142,7 +146,7 @@ static void run_main(struct helper *h, struct shared *s, pid_t starter)
 }
 
 /* The helper may take long: look now and then whether anybody still wants it. */
-static int run_wait(pid_t pid, struct err *e)
+static int run_wait(struct helper *h, pid_t pid, struct err *e)
 {
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
@@ -155,7 +159,7 @@ static int run_wait(pid_t pid, struct err *e)
 			break;
 		}
 	}
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+	while (waitpid(pid, &h->status, __WALL) < 0 && errno == EINTR)
 		;
 	return r;
 }
@@ -182,7 +186,7 @@ int ns_helper_run(pid_t pid, int nses, ns_helper_fn fn, void *arg, void *ret, si
 	if (child < 0) {
 		r = err_sys(e, "fork", "a helper for the namespaces of pid %d", pid);
 	} else {
-		r = run_wait(child, e);
+		r = run_wait(&h, child, e);
 		if (!r && !s->done) {
 			r = died(&h, e);
 		} else if (!r) {
