@@ -64,6 +64,7 @@ struct unix_dump;
 struct inet_dump;
 struct epoll_dump;
 struct survey;
+struct locked;
 struct fresh;
 
 /* State of a dump (m->fd_state). */
@@ -88,6 +89,7 @@ struct fd_dump {
 	struct inet_dump *inets;
 	struct epoll_dump *epolls;
 	struct survey *survey;
+	struct locked *locked;	/* preflight.c */
 	struct fresh *fresh;	/* sk_opts.c */
 	struct image_out *sk_queues;
 };

@@ -37,7 +37,8 @@ int fd_kcmp(pid_t p1, int fd1, pid_t p2, int fd2)
 /* Only what fcntl cannot change: another process may share the description and still run. */
 static uint64_t look_key(const struct fd_look *l)
 {
-	uint64_t key = l->info.flags & (O_ACCMODE | O_PATH | O_DIRECTORY);
+	const unsigned settable = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+	uint64_t key = (l->info.flags & ~settable) ^ (uint64_t)l->info.mnt_id << 32;
 
 	if (l->link[0] != '/') {
 		for (const char *p = l->link; *p; p++)
