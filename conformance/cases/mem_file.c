@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 	ro = case_sys(open(path, O_RDONLY));
 	priv = map(fd, PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
 	memset(priv + 2 * page, 0xaa, page);
-	memset(priv + 3 * page, 0, page);	/* zeros that hide the file's content */
+	memset(priv + 3 * page, 0, page); /* zeros that hide the file's content */
 	case_sys(mprotect(priv + 2 * page, page, PROT_READ));
 	shared = map(fd, 4, PROT_READ | PROT_WRITE, MAP_SHARED, 4);
 	shared[1] = 0x55;
@@ -60,7 +60,8 @@ int main(int argc, char **argv)
 	case_ready();
 	for (size_t i = 0; i < PAGES; i++) {
 		b = i == 2 ? 0xaa : i == 3 ? 0 : (unsigned char)(i + 1);
-		case_check(priv[i * page + 100] == b, "private page %zu holds %d", i, priv[i * page + 100]);
+		case_check(priv[i * page + 100] == b, "private page %zu holds %d", i,
+			   priv[i * page + 100]);
 		case_check(readonly[i * page + 100] == i + 1, "shared page %zu holds %d", i,
 			   readonly[i * page + 100]);
 	}
@@ -76,7 +77,8 @@ int main(int argc, char **argv)
 	case_check(pread(fd, &b, 1, (off_t)(9 * page + 7)) == 1 && b == 0x77, "nor that one");
 	case_check(mprotect(readonly, page, PROT_READ | PROT_WRITE) && errno == EACCES,
 		   "a shared mapping of a file opened read-only can be made writable");
-	case_check(zero[0] == 0 && zero[page] == 9, "memory of /dev/zero holds %d, %d", zero[0], zero[page]);
+	case_check(zero[0] == 0 && zero[page] == 9, "memory of /dev/zero holds %d, %d", zero[0],
+		   zero[page]);
 	case_check(beyond[0] == PAGES, "the last page of the file holds %d", beyond[0]);
 	signal(SIGBUS, bus);
 	if (!sigsetjmp(out, 1))

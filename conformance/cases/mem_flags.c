@@ -45,7 +45,8 @@ static size_t look(struct seen *v)
 		if (!strncmp(line, "VmFlags:", 8) && n)
 			snprintf(v[n - 1].flags, sizeof(v->flags), "%s", line + 8);
 		name[0] = 0;
-		if (!strstr(line, "-") || sscanf(line, "%63s %7s %31s %*s %*s %63s", addr, perm, off, name) < 3 ||
+		if (!strstr(line, "-") ||
+		    sscanf(line, "%63s %7s %31s %*s %*s %63s", addr, perm, off, name) < 3 ||
 		    !strchr(addr, '-'))
 			continue;
 		case_check(n < MAX, "too many mappings");
@@ -57,8 +58,9 @@ static size_t look(struct seen *v)
 
 int main(int argc, char **argv)
 {
-	static const int advice[] = { MADV_DONTFORK, MADV_DONTDUMP,   MADV_WIPEONFORK, MADV_MERGEABLE,
-				      MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_SEQUENTIAL, MADV_RANDOM };
+	static const int advice[] = { MADV_DONTFORK,   MADV_DONTDUMP, MADV_WIPEONFORK,
+				      MADV_MERGEABLE,  MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+				      MADV_SEQUENTIAL, MADV_RANDOM };
 	unsigned char *p, *guard;
 	size_t n, m;
 
@@ -74,28 +76,31 @@ int main(int argc, char **argv)
 	mlock(map(4, MAP_PRIVATE), 4 * page);
 	syscall(SYS_mlock2, map(4, MAP_PRIVATE), 4 * page, 1);
 	mlock(map(4, MAP_SHARED), 4 * page);
-	mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, 0x08 /* MAP_DROPPABLE */ | MAP_ANONYMOUS, -1, 0);
+	mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, 0x08 /* MAP_DROPPABLE */ | MAP_ANONYMOUS, -1,
+	     0);
 	syscall(462 /* mseal */, map(4, MAP_PRIVATE), 4 * page, 0);
 	guard = map(4, MAP_PRIVATE);
 	guard[3 * page] = 3;
 	m = !madvise(guard + page, page, 102 /* MADV_GUARD_INSTALL */);
-	fopen("/dev/null", "re");	/* stdio has its memory now */
+	fopen("/dev/null", "re"); /* stdio has its memory now */
 	look(before);
 	n = look(before);
 	case_ready();
 	case_check(look(after) == n, "%zu mappings, were %zu", look(after), n);
 	for (size_t i = 0; i < n; i++) {
-		case_check(!strcmp(before[i].head, after[i].head), "mapping %s, was %s", after[i].head,
-			   before[i].head);
-		case_check(!strcmp(before[i].flags, after[i].flags), "mapping %s: flags %s, were %s",
-			   after[i].head, after[i].flags, before[i].flags);
+		case_check(!strcmp(before[i].head, after[i].head), "mapping %s, was %s",
+			   after[i].head, before[i].head);
+		case_check(!strcmp(before[i].flags, after[i].flags),
+			   "mapping %s: flags %s, were %s", after[i].head, after[i].flags,
+			   before[i].flags);
 	}
 	case_check(guard[0] == 1 && guard[3 * page] == 3, "memory around the guard range changed");
 	if (m) {
 		int fd[2];
 
 		case_sys(pipe(fd));
-		case_check(write(fd[1], guard + page, 1) < 0 && errno == EFAULT, "the guard range is open");
+		case_check(write(fd[1], guard + page, 1) < 0 && errno == EFAULT,
+			   "the guard range is open");
 	}
 	case_pass();
 }

@@ -33,7 +33,8 @@ int main(int argc, char **argv)
 	base = case_sys(mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	case_sys(munmap(base, 1 << 20));
 	grows = case_sys(mmap(base + (1 << 20) - 2 * page, 2 * page, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1, 0));
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1,
+			      0));
 	grows[page] = 7;
 	case_ready();
 	case_check(sbrk(0) == brk0, "the break is %p, was %p", sbrk(0), brk0);
@@ -46,7 +47,7 @@ int main(int argc, char **argv)
 		*(volatile unsigned char *)(grows - i * page) = (unsigned char)i;
 	for (unsigned i = 0; i <= 400; i++)
 		want += i & 0xff;
-	sum = deep(400);	/* three megabytes */
+	sum = deep(400); /* three megabytes */
 	case_check(sum == want, "the grown stack gave %lu, not %lu", sum, want);
 	case_pass();
 }

@@ -61,7 +61,8 @@ int main(int argc, char **argv)
 	case_sys(readlink("/proc/self/exe", exe2, sizeof(exe2) - 1));
 	case_check(!strcmp(exe, exe2), "the executable is %s, was %s", exe2, exe);
 	for (size_t i = 0; i < FILES; i++)
-		case_check(slurp(files[i], now) == len[i] && !memcmp(now, before[i], (size_t)len[i]),
+		case_check(slurp(files[i], now) == len[i] &&
+				   !memcmp(now, before[i], (size_t)len[i]),
 			   "%s changed", files[i]);
 	mm_fields(mm2);
 	case_check(!strcmp(mm, mm2), "the layout is %s, was %s", mm2, mm);

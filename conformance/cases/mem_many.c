@@ -29,7 +29,8 @@ int main(int argc, char **argv)
 	unsigned n;
 
 	case_begin(argc, argv);
-	p = case_sys(mmap(NULL, N * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	p = case_sys(
+		mmap(NULL, N * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	for (size_t i = 0; i < N; i++)
 		*(unsigned *)(p + i * page) = (unsigned)(i * 2654435761u + 1);
 	for (size_t i = 0; i < N; i += 2)
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
 	case_ready();
 	case_check(count() == n, "%u mappings, were %u", count(), n);
 	for (size_t i = 0; i < N; i++)
-		case_check(*(unsigned *)(p + i * page) == (unsigned)(i * 2654435761u + 1), "page %zu changed", i);
+		case_check(*(unsigned *)(p + i * page) == (unsigned)(i * 2654435761u + 1),
+			   "page %zu changed", i);
 	case_pass();
 }

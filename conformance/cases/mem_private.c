@@ -16,13 +16,14 @@ static size_t page;
 
 static unsigned char *map(size_t pages)
 {
-	return case_sys(mmap(NULL, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	return case_sys(mmap(NULL, pages * page, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
 static unsigned char value(size_t i, int who)
 {
 	if (i % 3 == 1)
-		return 0;	/* never touched */
+		return 0; /* never touched */
 	return (unsigned char)(i * 7 + (i % 5 == 0 ? who : 0) + 1);
 }
 
@@ -36,8 +37,8 @@ static void fill(unsigned char *p, int who)
 static void check(const unsigned char *p, int who)
 {
 	for (size_t i = 0; i < PAGES * page; i++)
-		case_check(p[i] == value(i / page, who), "process %d: byte %zu is %d, was %d", who, i, p[i],
-			   value(i / page, who));
+		case_check(p[i] == value(i / page, who), "process %d: byte %zu is %d, was %d", who,
+			   i, p[i], value(i / page, who));
 }
 
 int main(int argc, char **argv)
@@ -73,11 +74,13 @@ int main(int argc, char **argv)
 	case_sys(mprotect(none, 3 * page, PROT_READ));
 	case_sys(mprotect(writeonly, page, PROT_READ));
 	for (size_t i = 0; i < 3 * page; i++) {
-		case_check(none[i] == (i < 2 * page ? 0x11 : 0), "PROT_NONE memory: byte %zu is %d", i, none[i]);
-		case_check(readonly[i] == (i / page == 1 ? 0x22 : 0), "read-only memory: byte %zu is %d", i,
-			   readonly[i]);
+		case_check(none[i] == (i < 2 * page ? 0x11 : 0), "PROT_NONE memory: byte %zu is %d",
+			   i, none[i]);
+		case_check(readonly[i] == (i / page == 1 ? 0x22 : 0),
+			   "read-only memory: byte %zu is %d", i, readonly[i]);
 	}
-	case_check(writeonly[0] == 0x33 && writeonly[page - 1] == 0x33, "write-only memory changed");
+	case_check(writeonly[0] == 0x33 && writeonly[page - 1] == 0x33,
+		   "write-only memory changed");
 	case_check(waitpid(child, &st, 0) == child && !st, "the child ended with %#x", st);
 	case_pass();
 }

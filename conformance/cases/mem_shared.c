@@ -39,9 +39,10 @@ int main(int argc, char **argv)
 
 	case_begin(argc, argv);
 	page = (size_t)sysconf(_SC_PAGESIZE);
-	p = case_sys(mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-	tera = case_sys(mmap(NULL, TERA, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
-			     -1, 0));
+	p = case_sys(mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0));
+	tera = case_sys(mmap(NULL, TERA, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
 	for (int i = 0; i < 16; i++)
 		tera[(TERA / 16) * i + 5] = (unsigned char)(i + 1);
 	for (size_t i = 1; i < PAGES; i += 2)
@@ -51,7 +52,8 @@ int main(int argc, char **argv)
 		if (!case_sys(fork())) {
 			/* Only the second half of it, at two places. */
 			part = (unsigned char *)p + (PAGES / 2) * page;
-			case_sys(mremap((char *)p + (PAGES / 2) * page, 0, page * 10, MREMAP_MAYMOVE));
+			case_sys(mremap((char *)p + (PAGES / 2) * page, 0, page * 10,
+					MREMAP_MAYMOVE));
 			case_check(part[page] == (unsigned char)(PAGES / 2 + 1), "set-up");
 			watch(p, 2);
 		}

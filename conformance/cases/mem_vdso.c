@@ -31,7 +31,8 @@ static void agree(gettime_fn *fn, const char *who, clockid_t clk)
 	case_sys(syscall(SYS_clock_gettime, clk, &c));
 	/* The coarse clocks of the vDSO move by ticks. */
 	case_check(ns(&b) + 20000000 >= ns(&a) && ns(&b) <= ns(&c) + 20000000,
-		   "%s: clock %d is %lu, the kernel's between %lu and %lu", who, clk, ns(&b), ns(&a), ns(&c));
+		   "%s: clock %d is %lu, the kernel's between %lu and %lu", who, clk, ns(&b),
+		   ns(&a), ns(&c));
 }
 
 static uint64_t vdso_at(void)
@@ -71,7 +72,8 @@ int main(int argc, char **argv)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	case_check(ns(&after) > ns(&before), "time went backwards");
-	case_check(!gettimeofday(&tv, NULL) && tv.tv_sec > 1600000000, "gettimeofday: %ld", tv.tv_sec);
+	case_check(!gettimeofday(&tv, NULL) && tv.tv_sec > 1600000000, "gettimeofday: %ld",
+		   tv.tv_sec);
 	case_check(syscall(SYS_getcpu, NULL, NULL, NULL) == 0, "getcpu");
 	case_pass();
 }

@@ -13,7 +13,11 @@
 
 int main(int argc, char **argv)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 8, .map_flags = BPF_F_MMAPABLE };
+	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY,
+			     .key_size = 4,
+			     .value_size = 8,
+			     .max_entries = 8,
+			     .map_flags = BPF_F_MMAPABLE };
 	int fd;
 
 	case_begin(argc, argv);

@@ -13,7 +13,9 @@
 
 int main(int argc, char **argv)
 {
-	struct perf_event_attr a = { .size = sizeof(a), .type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_DUMMY };
+	struct perf_event_attr a = { .size = sizeof(a),
+				     .type = PERF_TYPE_SOFTWARE,
+				     .config = PERF_COUNT_SW_DUMMY };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int fd;
 

@@ -15,7 +15,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	case_begin(argc, argv);
-	p = case_sys((char *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	p = case_sys((char *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				  -1, 0));
 	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 4096);
 	fd = case_sys(open(path, O_RDWR));
 	case_sys(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0));

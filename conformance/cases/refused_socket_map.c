@@ -13,7 +13,9 @@
 
 int main(int argc, char **argv)
 {
-	struct tpacket_req req = { .tp_block_size = 1 << 16, .tp_block_nr = 1, .tp_frame_size = 2048, .tp_frame_nr = 32 };
+	struct tpacket_req req = {
+		.tp_block_size = 1 << 16, .tp_block_nr = 1, .tp_frame_size = 2048, .tp_frame_nr = 32
+	};
 	int fd;
 
 	case_begin(argc, argv);

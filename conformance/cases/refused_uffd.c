@@ -20,7 +20,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	case_begin(argc, argv);
-	p = case_sys((char *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	p = case_sys((char *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				  -1, 0));
 	fd = case_sys((int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
 	case_sys(ioctl(fd, UFFDIO_API, &api));
 	reg.range.start = (unsigned long)p;

@@ -186,8 +186,7 @@ static uint64_t text_gadget(struct build *b, const struct vma *v, int fd)
 	return 0;
 }
 
-static int build_gadget(struct build *b, const struct mem_file_ops *ops, int root_fd,
-			struct err *e)
+static int build_gadget(struct build *b, const struct mem_file_ops *ops, int root_fd, struct err *e)
 {
 	struct mem_task *mt = mem_task(b->m, b->t);
 	int fd, r;

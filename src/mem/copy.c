@@ -41,15 +41,15 @@ struct job {
 	int src_fd, mem_fd;
 	const struct copy_run *runs;
 	size_t n, at;
-	uint64_t done;		/* bytes of runs[at] handed out */
+	uint64_t done; /* bytes of runs[at] handed out */
 	struct image_pages *out;
 	int out_fd;
-	uint64_t off;		/* in the pages file: where the next chunk goes */
-	uint64_t first;		/* where the job began */
+	uint64_t off;	/* in the pages file: where the next chunk goes */
+	uint64_t first; /* where the job began */
 	struct {
 		uint64_t vaddr, pages;
-	} run;			/* not yet noted in the page store */
-	uint64_t next, turn;	/* tickets of chunks */
+	} run;		     /* not yet noted in the page store */
+	uint64_t next, turn; /* tickets of chunks */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	int rc;
@@ -57,7 +57,7 @@ struct job {
 };
 
 struct chunk {
-	struct iovec seg[CHUNK_PAGES];	/* addresses in the source */
+	struct iovec seg[CHUNK_PAGES]; /* addresses in the source */
 	bool keep_zero[CHUNK_PAGES];
 	size_t n, len;
 	bool forced;
@@ -217,8 +217,7 @@ static int run_flush(struct job *j)
  * Give a chunk its place, in the order of tickets, and the page store a look at
  * the bytes for its checksum. Called with the lock held.
  */
-static int chunk_place(struct job *j, const struct chunk *c, const struct pieces *p,
-		       uint64_t *off)
+static int chunk_place(struct job *j, const struct chunk *c, const struct pieces *p, uint64_t *off)
 {
 	size_t page = page_size();
 	int r;
@@ -292,8 +291,7 @@ static int source_err(struct job *j, int code, uint64_t at, struct err *e)
 	return err_sys(e, "read", "memory of process %d at %lx", j->tid, at);
 }
 
-static int copy_chunk(struct job *j, struct chunk *c, struct pieces *p, unsigned me,
-		      struct err *e)
+static int copy_chunk(struct job *j, struct chunk *c, struct pieces *p, unsigned me, struct err *e)
 {
 	uint64_t off = 0, bad;
 	int r = chunk_read(j, c, j->c->buf[me], &bad);

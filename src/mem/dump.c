@@ -166,7 +166,11 @@ static int dump_exe(struct mem_dump *d, struct err *e)
 int mem_dump_maps(struct model *m, struct task *t, const struct mem_file_ops *ops, struct err *e)
 {
 	struct mem_dump d = {
-		.m = m, .t = t, .s = mem_state(m), .tid = mem_tid(t), .ops = ops,
+		.m = m,
+		.t = t,
+		.s = mem_state(m),
+		.tid = mem_tid(t),
+		.ops = ops,
 	};
 	struct map_line *lines;
 	size_t n;

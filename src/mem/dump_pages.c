@@ -16,7 +16,7 @@
 #include "mem/mem-internal.h"
 
 struct plan {
-	struct copy_run *v;	/* malloc'ed */
+	struct copy_run *v; /* malloc'ed */
 	size_t n, cap;
 };
 
@@ -69,8 +69,7 @@ static void plan_vma(struct plan *p, struct vma *v, const struct mem_run *run)
 }
 
 /* Runs and mappings are both in order of address. The vDSO is stored whole, see kind_special.c. */
-static void plan_make(struct model *m, struct task *t, const struct mem_runs *runs,
-		      struct plan *p)
+static void plan_make(struct model *m, struct task *t, const struct mem_runs *runs, struct plan *p)
 {
 	size_t k = 0;
 

@@ -38,9 +38,9 @@ struct piece {
 struct fill {
 	struct build *b;
 	struct mem_task *mt;
-	uint64_t huge_size;	/* 0: no huge pages here */
-	bool huge_always;	/* given without being asked for */
-	struct piece *v;	/* malloc'ed */
+	uint64_t huge_size; /* 0: no huge pages here */
+	bool huge_always;   /* given without being asked for */
+	struct piece *v;    /* malloc'ed */
 	size_t n, cap;
 	/* the call being collected */
 	struct iovec iov[IOV_MOST];
@@ -52,7 +52,8 @@ static void huge_config(struct fill *f)
 {
 	char text[128];
 
-	if (read_text_at(-1, "/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text)) < 0 ||
+	if (read_text_at(-1, "/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text)) <
+		    0 ||
 	    strstr(text, "[never]"))
 		return;
 	f->huge_always = strstr(text, "[always]");
@@ -118,8 +119,8 @@ static void flush(struct fill *f, int slot)
 	if (!f->n_iov)
 		return;
 	x.call = prog_call(f->b->p, "read pages", SYS_preadv, (uint64_t)slot,
-			   (uint64_t)prog_dup(f->b->p, f->iov, f->n_iov * sizeof(*f->iov)), f->n_iov,
-			   f->off);
+			   (uint64_t)prog_dup(f->b->p, f->iov, f->n_iov * sizeof(*f->iov)),
+			   f->n_iov, f->off);
 	pool_push(f->b->m->pool, f->mt->expect, f->mt->n_expect, x);
 	f->n_iov = 0;
 	f->len = 0;

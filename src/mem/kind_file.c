@@ -88,13 +88,14 @@ static int file_check(struct model *m, struct task *t, struct vma *v, struct err
 
 	v->file = ve->shmid <= UINT32_MAX ? model_file_by_id(m, (uint32_t)ve->shmid) : NULL;
 	if (!v->file || !v->file->entry || v->file->entry->type != FD_TYPES__REG)
-		return err_set(e, ERR_IMAGE, EINVAL, "read", "mm image",
-			       "mapping %lx-%lx is of file %lu, which is no regular file of this checkpoint",
-			       ve->start, ve->end, ve->shmid);
+		return err_set(
+			e, ERR_IMAGE, EINVAL, "read", "mm image",
+			"mapping %lx-%lx is of file %lu, which is no regular file of this checkpoint",
+			ve->start, ve->end, ve->shmid);
 	if (ve->pgoff % page_size() || ve->pgoff > INT64_MAX - (ve->end - ve->start))
 		return err_set(e, ERR_IMAGE, EINVAL, "read", "mm image",
-			       "mapping %lx-%lx starts at byte %#lx of its file", ve->start, ve->end,
-			       ve->pgoff);
+			       "mapping %lx-%lx starts at byte %#lx of its file", ve->start,
+			       ve->end, ve->pgoff);
 	return 0;
 }
 

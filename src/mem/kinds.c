@@ -61,8 +61,8 @@ const struct vma_kind *vma_kind_of_entry(const VmaEntry *ve)
 	return NULL;
 }
 
-int vma_refuse(const struct vma_kind *k, pid_t pid, uint64_t start, uint64_t end,
-	       const char *name, struct err *e)
+int vma_refuse(const struct vma_kind *k, pid_t pid, uint64_t start, uint64_t end, const char *name,
+	       struct err *e)
 {
 	char object[200];
 

@@ -66,12 +66,12 @@ struct map_line {
 	uint64_t dev;
 	unsigned prot;
 	bool shared;
-	char *name;		/* "" when there is none */
+	char *name; /* "" when there is none */
 	/* from smaps only */
 	bool detailed;
-	unsigned vm;		/* enum vm_flag */
-	uint64_t madv;		/* 1 << MADV_x */
-	uint64_t anon;		/* bytes of private pages, in memory or in swap */
+	unsigned vm;   /* enum vm_flag */
+	uint64_t madv; /* 1 << MADV_x */
+	uint64_t anon; /* bytes of private pages, in memory or in swap */
 };
 
 struct mem_state;
@@ -83,9 +83,9 @@ struct mem_dump;
  */
 struct vma_kind {
 	const char *name;
-	uint32_t status;	/* what an image's entry of this kind holds, besides REGULAR */
-	uint32_t mask;		/* the bits compared with it */
-	bool pages;		/* has pages of its own that are to be stored */
+	uint32_t status; /* what an image's entry of this kind holds, besides REGULAR */
+	uint32_t mask;	 /* the bits compared with it */
+	bool pages;	 /* has pages of its own that are to be stored */
 	bool (*match)(const struct mem_state *s, const struct map_line *l);
 	/* Complete the entry (address, protection and common flags are set). NULL: as it is. */
 	int (*dump)(struct mem_dump *d, const struct map_line *l, struct vma *v, struct err *e);
@@ -109,23 +109,23 @@ const struct vma_kind *vma_kind_of_line(const struct mem_state *s, const struct 
 const struct vma_kind *vma_kind_of_entry(const VmaEntry *ve);
 /* Whether @st is a device that cannot be mapped again; /dev/zero can. */
 bool vma_is_device(const struct stat *st);
-int vma_refuse(const struct vma_kind *k, pid_t pid, uint64_t start, uint64_t end,
-	       const char *name, struct err *e);
+int vma_refuse(const struct vma_kind *k, pid_t pid, uint64_t start, uint64_t end, const char *name,
+	       struct err *e);
 
 /* The vDSO of this kernel as our own process has it. */
 struct vdso_layout {
 	bool present;
-	const unsigned char *image;	/* its bytes, in our address space */
-	uint64_t size;		/* of [vdso] */
-	uint64_t data;		/* of [vvar] and [vvar_vclock] together, right before it */
-	uint64_t gadget;	/* offset of a `syscall` instruction in it, or FIND_NONE */
+	const unsigned char *image; /* its bytes, in our address space */
+	uint64_t size;		    /* of [vdso] */
+	uint64_t data;		    /* of [vvar] and [vvar_vclock] together, right before it */
+	uint64_t gadget;	    /* offset of a `syscall` instruction in it, or FIND_NONE */
 };
 
 struct copier;
 
 /* Private to the module, in model.mem_state. */
 struct mem_state {
-	uint64_t shm_dev;	/* the kernel's own tmpfs: shared anonymous memory, memfd, SysV */
+	uint64_t shm_dev; /* the kernel's own tmpfs: shared anonymous memory, memfd, SysV */
 	uint64_t task_size;
 	struct vdso_layout vdso;
 	/* dump */
@@ -134,9 +134,9 @@ struct mem_state {
 		unsigned flags;
 		const char *name;
 		struct file_obj *file;
-	} *files;
+	} * files;
 	size_t n_files;
-	struct map_file *seen;	/* preflight: files that are no devices, or were named already */
+	struct map_file *seen; /* preflight: files that are no devices, or were named already */
 	size_t n_seen;
 	struct copier *copier;
 };
@@ -146,21 +146,21 @@ struct mem_state *mem_state(struct model *m);
 struct mem_task {
 	MmEntry mm;
 	/* dump */
-	bool inside;		/* mem_set_inside() was called */
-	const struct map_line *lines;	/* of t->vmas */
+	bool inside;		      /* mem_set_inside() was called */
+	const struct map_line *lines; /* of t->vmas */
 	/* restore */
 	struct page_runs runs;
-	const struct vma_kind **kinds;	/* of t->vmas */
+	const struct vma_kind **kinds; /* of t->vmas */
 	VmaEntry **guards;
 	size_t n_guards;
-	uint64_t vdso;		/* address of the final [vdso], 0: none */
-	uint64_t vvar;		/* lowest address of its data */
-	uint64_t gadget;	/* in the task's own text, when there is no vDSO */
+	uint64_t vdso;	 /* address of the final [vdso], 0: none */
+	uint64_t vvar;	 /* lowest address of its data */
+	uint64_t gadget; /* in the task's own text, when there is no vDSO */
 	/* after mem_build(): reads whose results must be whole */
 	struct mem_expect {
 		size_t call;
 		int64_t res;
-	} *expect;
+	} * expect;
 	size_t n_expect;
 };
 struct mem_task *mem_task(struct model *m, struct task *t);
@@ -190,7 +190,7 @@ struct mem_run {
 	bool guard;
 };
 struct mem_runs {
-	struct mem_run *v;	/* malloc'ed */
+	struct mem_run *v; /* malloc'ed */
 	size_t n, cap;
 };
 void mem_runs_add(struct mem_runs *r, uint64_t start, uint64_t end, bool guard);
@@ -203,8 +203,8 @@ int mem_scan(pid_t tid, const struct map_line *lines, size_t n, struct mem_runs 
  */
 struct copy_run {
 	uint64_t start, end;
-	bool keep_zero;		/* zeroes count: they hide something else (private file pages) */
-	bool forced;		/* no read permission: through /proc/PID/mem */
+	bool keep_zero; /* zeroes count: they hide something else (private file pages) */
+	bool forced;	/* no read permission: through /proc/PID/mem */
 };
 int copier_new(struct copier **ret, struct err *e);
 void copier_free(struct copier *c);

@@ -15,8 +15,8 @@
 
 /* How mem gets at files without knowing fd/: given by the step tables. */
 struct mem_file_ops {
-	int (*dump_file)(struct model *m, struct task *t, int fd, const char *name,
-			 unsigned flags, struct file_obj **ret, struct err *e);
+	int (*dump_file)(struct model *m, struct task *t, int fd, const char *name, unsigned flags,
+			 struct file_obj **ret, struct err *e);
 	int (*file_for_map)(struct model *m, struct file_obj *f, int root_fd, bool writable,
 			    int *ret_fd, struct err *e);
 };
@@ -24,8 +24,7 @@ struct mem_file_ops {
 int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
 /* What only the task itself could tell (prctl, brk), as asked by task/; any time before mem_dump_finish(). */
-void mem_set_inside(struct model *m, struct task *t, uint64_t brk, int dumpable,
-		    bool thp_disabled);
+void mem_set_inside(struct model *m, struct task *t, uint64_t brk, int dumpable, bool thp_disabled);
 /* Mappings and mm fields of the stopped task (fills t->mm, t->vmas, t->exe). */
 int mem_dump_maps(struct model *m, struct task *t, const struct mem_file_ops *ops, struct err *e);
 /* Its private pages. */

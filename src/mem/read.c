@@ -74,8 +74,8 @@ static int check_entry(struct mem_state *s, struct task *t, const VmaEntry *ve,
 			   ve->start, ve->end, ve->prot, ve->flags);
 	if (type != (shared ? MAP_SHARED : MAP_PRIVATE) &&
 	    !(k == &kind_anon && type == MAP_DROPPABLE))
-		return bad(t, e, "mapping %lx-%lx has flags %#x, which do not fit %s",
-			   ve->start, ve->end, ve->flags, k->name);
+		return bad(t, e, "mapping %lx-%lx has flags %#x, which do not fit %s", ve->start,
+			   ve->end, ve->flags, k->name);
 	if (ve->has_madv && ve->madv & ~KNOWN_MADV)
 		return bad(t, e, "mapping %lx-%lx has unknown advice %#lx", ve->start, ve->end,
 			   ve->madv);
@@ -138,14 +138,15 @@ static int check_mm(struct model *m, struct task *t, struct err *e)
 {
 	const MmEntry *mm = t->mm;
 	const uint64_t addr[] = {
-		mm->mm_start_code, mm->mm_end_code, mm->mm_start_data, mm->mm_end_data,
-		mm->mm_start_brk,  mm->mm_brk,	    mm->mm_start_stack, mm->mm_arg_start,
+		mm->mm_start_code, mm->mm_end_code,  mm->mm_start_data,	 mm->mm_end_data,
+		mm->mm_start_brk,  mm->mm_brk,	     mm->mm_start_stack, mm->mm_arg_start,
 		mm->mm_arg_end,	   mm->mm_env_start, mm->mm_env_end,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(addr); i++)
 		if (addr[i] < page_size() || addr[i] >= mem_state(m)->task_size)
-			return bad(t, e, "address %#lx of the program's layout is not in user space",
+			return bad(t, e,
+				   "address %#lx of the program's layout is not in user space",
 				   addr[i]);
 	if (mm->mm_start_code >= mm->mm_end_code || mm->mm_start_data > mm->mm_end_data ||
 	    mm->mm_start_brk > mm->mm_brk || mm->mm_arg_start > mm->mm_arg_end ||
@@ -160,7 +161,8 @@ static int check_mm(struct model *m, struct task *t, struct err *e)
 	}
 	t->exe = model_file_by_id(m, mm->exe_file_id);
 	if (!t->exe || !t->exe->entry || t->exe->entry->type != FD_TYPES__REG)
-		return bad(t, e, "the executable is file %u, which is no regular file of this checkpoint",
+		return bad(t, e,
+			   "the executable is file %u, which is no regular file of this checkpoint",
 			   mm->exe_file_id);
 	return 0;
 }
@@ -177,8 +179,8 @@ static int check_runs(struct task *t, struct mem_task *mt, struct err *e)
 		for (size_t k = vma_from(t, at); at < end; k++) {
 			struct vma *v = k < t->n_vmas ? &t->vmas[k] : NULL;
 
-			if (!v || v->e->start > at || (!mt->kinds[k]->pages &&
-						       mt->kinds[k] != &kind_vdso))
+			if (!v || v->e->start > at ||
+			    (!mt->kinds[k]->pages && mt->kinds[k] != &kind_vdso))
 				return bad(t, e, "the page at %lx is stored, but no mapping has it",
 					   at);
 			v->has_pages = true;
@@ -263,12 +265,14 @@ static int check_vdso(struct model *m, struct task *t, struct mem_task *mt, stru
 		return vdso_refuse(t, "this kernel's has another size", e);
 	image = pool_alloc(m->pool, ours->size);
 	if (!runs_bytes(&mt->runs, code->start, code->end, image))
-		return vdso_refuse(t, "the images hold no copy of it to compare with this kernel's", e);
+		return vdso_refuse(t, "the images hold no copy of it to compare with this kernel's",
+				   e);
 	why = vdso_differs(ours, image, ours->size);
 	if (why)
 		return vdso_refuse(t, why, e);
 	if (memcmp(image, ours->image, ours->size) && thread_inside(t, code->start, code->end))
-		return vdso_refuse(t, "a thread was stopped inside it, and this kernel's differs", e);
+		return vdso_refuse(t, "a thread was stopped inside it, and this kernel's differs",
+				   e);
 	mt->vdso = code->start;
 	mt->vvar = code->start - data;
 	return 0;

@@ -81,7 +81,7 @@ struct scan {
 	const struct map_line *lines;
 	size_t n, at;
 	struct page_region *vec;
-	bool no_guard;		/* the kernel knows no such category */
+	bool no_guard; /* the kernel knows no such category */
 	struct mem_runs *ret;
 };
 
@@ -198,8 +198,7 @@ static int scan_pagemap(struct scan *s, struct err *e)
 	return 0;
 }
 
-int mem_scan(pid_t tid, const struct map_line *lines, size_t n, struct mem_runs *ret,
-	     struct err *e)
+int mem_scan(pid_t tid, const struct map_line *lines, size_t n, struct mem_runs *ret, struct err *e)
 {
 	struct scan s = { .tid = tid, .lines = lines, .n = n, .ret = ret };
 	_cleanup_close_ int fd = -EBADF;

@@ -54,8 +54,7 @@ pid_t mem_tid(const struct task *t)
 	return t->host;
 }
 
-void mem_set_inside(struct model *m, struct task *t, uint64_t brk, int dumpable,
-		    bool thp_disabled)
+void mem_set_inside(struct model *m, struct task *t, uint64_t brk, int dumpable, bool thp_disabled)
 {
 	struct mem_task *mt = mem_task(m, t);
 

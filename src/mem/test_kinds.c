@@ -33,7 +33,8 @@ static const struct {
 	{ { .name = "/dev/zero (deleted)", .ino = 5, .dev = 1, .shared = true }, &kind_shmem },
 	{ { .name = "[anon_shmem:x]", .ino = 5, .dev = 1, .shared = true }, &kind_shmem },
 	/* the name alone does not make it shared anonymous memory */
-	{ { .name = "/dev/zero (deleted)", .ino = 5, .dev = 2, .shared = true }, &kind_file_shared },
+	{ { .name = "/dev/zero (deleted)", .ino = 5, .dev = 2, .shared = true },
+	  &kind_file_shared },
 	{ { .name = "/SYSV00000000 (deleted)", .ino = 5, .dev = 1, .shared = true }, &kind_sysv },
 	{ { .name = "/memfd:x (deleted)", .ino = 5, .dev = 1, .shared = true }, &kind_memfd },
 	{ { .name = "/drm mm object (deleted)", .ino = 5, .dev = 1 }, &kind_shm_other },
@@ -115,7 +116,8 @@ static void test_refusal(void **s)
 {
 	struct err e = { 0 };
 
-	assert_int_equal(vma_refuse(&kind_io_uring, 42, 0x1000, 0x3000, "anon_inode:[io_uring]", &e),
+	assert_int_equal(vma_refuse(&kind_io_uring, 42, 0x1000, 0x3000, "anon_inode:[io_uring]",
+				    &e),
 			 -EOPNOTSUPP);
 	assert_int_equal(e.class, ERR_UNSUPPORTED);
 	assert_non_null(strstr(e.object, "1000-3000 of pid 42"));

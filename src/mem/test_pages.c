@@ -24,7 +24,7 @@ struct fixture {
 	struct pool *pool;
 	struct image_dir *dir;
 	char path[64];
-	char *mem;		/* every third page written, one of those with zeros only */
+	char *mem; /* every third page written, one of those with zeros only */
 	size_t page;
 };
 
@@ -43,8 +43,8 @@ static int setup(void **state)
 	strcpy(f->path, "/tmp/stasis-test-XXXXXX");
 	if (!mkdtemp(f->path) || image_dir_create(&f->dir, f->path, f->pool, &e))
 		return -1;
-	f->mem = mmap(NULL, PAGES * f->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		      0);
+	f->mem = mmap(NULL, PAGES * f->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
 	/* A huge page would bring its neighbours along. */
 	madvise(f->mem, PAGES * f->page, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < PAGES; i++)
@@ -132,7 +132,7 @@ static void test_scan(void **state)
 
 	scan(f, &runs);
 	for (size_t i = 0; i < PAGES; i++)
-		if (i != 1)	/* the other way cannot tell a zero page */
+		if (i != 1) /* the other way cannot tell a zero page */
 			assert_int_equal(found(&runs, (uint64_t)f->mem + i * f->page), used(i));
 	for (size_t i = 1; i < runs.n; i++)
 		assert_true(runs.v[i].start >= runs.v[i - 1].end);
@@ -144,7 +144,8 @@ static void test_scan_many(void **state)
 {
 	struct fixture *f = *state;
 	size_t n = 9000;
-	char *p = mmap(NULL, n * f->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p =
+		mmap(NULL, n * f->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct map_line l = { .start = (uint64_t)p, .end = (uint64_t)p + n * f->page, .name = "" };
 	struct mem_runs runs = { 0 };
 	struct err e = { 0 };
@@ -186,7 +187,8 @@ static void compare(struct fixture *f, unsigned long num, size_t pages)
 	for (size_t i = 0; i < runs.n; i++)
 		for (size_t k = 0; k < runs.v[i].pages; k++, n++) {
 			assert_int_equal(pread_all(runs.fd, buf, f->page,
-						   (off_t)(runs.v[i].offset + k * f->page)), 0);
+						   (off_t)(runs.v[i].offset + k * f->page)),
+					 0);
 			assert_memory_equal(buf, (char *)runs.v[i].vaddr + k * f->page, f->page);
 		}
 	assert_int_equal(n, pages);
@@ -273,8 +275,8 @@ static void test_copy_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_flags),  TEST(test_scan),	    TEST(test_scan_many),
-		TEST(test_copy),   TEST(test_copy_threads), TEST(test_copy_fails),
+		TEST(test_flags), TEST(test_scan),	   TEST(test_scan_many),
+		TEST(test_copy),  TEST(test_copy_threads), TEST(test_copy_fails),
 	};
 	struct err e = { 0 };
 	int failed = cmocka_run_group_tests_name("pages", tests, NULL, NULL);

@@ -32,7 +32,7 @@ struct subject {
 	MmEntry mm;
 	VmaEntry v[N_VMAS], *list[N_VMAS];
 	uint64_t auxv[4];
-	uint64_t run;		/* address of the stored page */
+	uint64_t run; /* address of the stored page */
 };
 
 struct fixture {
@@ -63,9 +63,11 @@ static void subject_init(struct subject *s)
 	uint64_t page = page_size();
 
 	mm_entry__init(&s->mm);
-	vma(s, TEXT, 0x400000, 4, PROT_READ | PROT_EXEC, MAP_PRIVATE, VMA_REGULAR | VMA_FILE_PRIVATE);
+	vma(s, TEXT, 0x400000, 4, PROT_READ | PROT_EXEC, MAP_PRIVATE,
+	    VMA_REGULAR | VMA_FILE_PRIVATE);
 	s->v[TEXT].shmid = 1;
-	vma(s, DATA, 0x400000 + 4 * page, 2, PROT_READ, MAP_PRIVATE, VMA_REGULAR | VMA_FILE_PRIVATE);
+	vma(s, DATA, 0x400000 + 4 * page, 2, PROT_READ, MAP_PRIVATE,
+	    VMA_REGULAR | VMA_FILE_PRIVATE);
 	s->v[DATA].shmid = 1;
 	s->v[DATA].pgoff = 4 * page;
 	vma(s, HEAP, 0x10000000, 3, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -158,8 +160,8 @@ static void begin(struct fixture *f)
 	assert_non_null(mkdtemp(f->path));
 }
 
-static int file_for_map(struct model *m, struct file_obj *f, int root_fd, bool writable, int *ret_fd,
-			struct err *e)
+static int file_for_map(struct model *m, struct file_obj *f, int root_fd, bool writable,
+			int *ret_fd, struct err *e)
 {
 	*ret_fd = writable ? 101 : 100;
 	return 0;
@@ -226,27 +228,90 @@ static void test_build(void **state)
 	done(&f);
 }
 
-static void c_unaligned(struct subject *s) { s->v[HEAP].start++; }
-static void c_backwards(struct subject *s) { s->v[HEAP].end = s->v[HEAP].start; }
-static void c_kernel(struct subject *s) { s->v[STACK].end = 1ull << 63; }
-static void c_overlap(struct subject *s) { s->v[DATA].start = s->v[TEXT].start; }
-static void c_status(struct subject *s) { s->v[HEAP].status = 1u << 29; }
-static void c_flags(struct subject *s) { s->v[HEAP].flags |= 1u << 30; }
-static void c_prot(struct subject *s) { s->v[HEAP].prot = 0x10; }
-static void c_type(struct subject *s) { s->v[HEAP].flags ^= MAP_TYPE; }
-static void c_madv(struct subject *s) { s->v[HEAP].has_madv = 1, s->v[HEAP].madv = 1 << 4; }
-static void c_file(struct subject *s) { s->v[TEXT].shmid = 9; }
-static void c_file64(struct subject *s) { s->v[TEXT].shmid = 1ull << 32 | 1; }
-static void c_pgoff(struct subject *s) { s->v[TEXT].pgoff = 1ull << 63; }
-static void c_shm(struct subject *s) { s->v[SHM].pgoff = ~0ull << 12; }
-static void c_exe(struct subject *s) { s->mm.exe_file_id = 3; }
-static void c_brk(struct subject *s) { s->mm.mm_brk = 0x1000; }
-static void c_layout(struct subject *s) { s->mm.mm_env_end = 1ull << 60; }
-static void c_auxv(struct subject *s) { s->mm.n_mm_saved_auxv = 3; }
-static void c_page_hole(struct subject *s) { s->run = 0x20000000; }
-static void c_page_shared(struct subject *s) { s->run = s->v[SHM].start; }
-static void c_memfd(struct subject *s) { s->v[SHM].status |= VMA_MEMFD; }
-static void c_hugetlb(struct subject *s) { s->v[HEAP].flags |= MAP_HUGETLB; }
+static void c_unaligned(struct subject *s)
+{
+	s->v[HEAP].start++;
+}
+static void c_backwards(struct subject *s)
+{
+	s->v[HEAP].end = s->v[HEAP].start;
+}
+static void c_kernel(struct subject *s)
+{
+	s->v[STACK].end = 1ull << 63;
+}
+static void c_overlap(struct subject *s)
+{
+	s->v[DATA].start = s->v[TEXT].start;
+}
+static void c_status(struct subject *s)
+{
+	s->v[HEAP].status = 1u << 29;
+}
+static void c_flags(struct subject *s)
+{
+	s->v[HEAP].flags |= 1u << 30;
+}
+static void c_prot(struct subject *s)
+{
+	s->v[HEAP].prot = 0x10;
+}
+static void c_type(struct subject *s)
+{
+	s->v[HEAP].flags ^= MAP_TYPE;
+}
+static void c_madv(struct subject *s)
+{
+	s->v[HEAP].has_madv = 1, s->v[HEAP].madv = 1 << 4;
+}
+static void c_file(struct subject *s)
+{
+	s->v[TEXT].shmid = 9;
+}
+static void c_file64(struct subject *s)
+{
+	s->v[TEXT].shmid = 1ull << 32 | 1;
+}
+static void c_pgoff(struct subject *s)
+{
+	s->v[TEXT].pgoff = 1ull << 63;
+}
+static void c_shm(struct subject *s)
+{
+	s->v[SHM].pgoff = ~0ull << 12;
+}
+static void c_exe(struct subject *s)
+{
+	s->mm.exe_file_id = 3;
+}
+static void c_brk(struct subject *s)
+{
+	s->mm.mm_brk = 0x1000;
+}
+static void c_layout(struct subject *s)
+{
+	s->mm.mm_env_end = 1ull << 60;
+}
+static void c_auxv(struct subject *s)
+{
+	s->mm.n_mm_saved_auxv = 3;
+}
+static void c_page_hole(struct subject *s)
+{
+	s->run = 0x20000000;
+}
+static void c_page_shared(struct subject *s)
+{
+	s->run = s->v[SHM].start;
+}
+static void c_memfd(struct subject *s)
+{
+	s->v[SHM].status |= VMA_MEMFD;
+}
+static void c_hugetlb(struct subject *s)
+{
+	s->v[HEAP].flags |= MAP_HUGETLB;
+}
 static void c_vdso_no_data(struct subject *s)
 {
 	s->v[SHM].status = VMA_REGULAR | VMA_ANON_PRIVATE | VMA_VDSO;
@@ -298,7 +363,8 @@ static void test_corrupt(void **state)
 		corruptions[i].change(&f.s);
 		assert_true(subject_read(&f, &e) < 0);
 		if (!strstr(e.why, corruptions[i].why))
-			fail_msg("case %zu: \"%s\" instead of \"%s\"", i, e.why, corruptions[i].why);
+			fail_msg("case %zu: \"%s\" instead of \"%s\"", i, e.why,
+				 corruptions[i].why);
 		assert_int_equal(e.class, corruptions[i].class);
 		assert_non_null(strstr(e.trail, "pid 5"));
 		done(&f);
@@ -329,7 +395,8 @@ static void test_vdso(void **state)
 		memcpy(copy, ours.image, ours.size);
 		srand(seed);
 		for (int i = 0; i < 40; i++)
-			copy[(unsigned)rand() % (seed % 2 ? 1024 : ours.size)] = (unsigned char)rand();
+			copy[(unsigned)rand() % (seed % 2 ? 1024 : ours.size)] =
+				(unsigned char)rand();
 		vdso_differs(&ours, copy, ours.size);
 	}
 	free(copy);
