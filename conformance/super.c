@@ -5,7 +5,9 @@
  * Makes a cgroup NAME in the v1 freezer hierarchy and in the v2 hierarchy,
  * where they exist (paths in CASE_V1 and CASE_V2; when these are set already,
  * below them, so that an outer supervisor can sweep for an inner one). Every orphan of the command
- * becomes ours (subreaper) and is reaped at once, as an init would. When the
+ * becomes ours (subreaper) and is reaped at once, as an init would. The outermost
+ * one takes a mount namespace of its own: no case can touch the host's mounts,
+ * whatever it does. When the
  * command ends, or we are told to, or our parent dies: the cgroups are thawed,
  * all descendants and members are killed, the cgroups are removed.
  */
@@ -13,10 +15,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -153,6 +157,11 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
+	if (!getenv("CASE_V1") && !getenv("CASE_V2") && !unshare(CLONE_NEWNS) &&
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		perror("super: cannot make the mounts private");
+		return 2;
+	}
 	make_cgroups(argv[1]);
 	main_pid = fork();
 	if (main_pid == 0) {

@@ -11,6 +11,7 @@ while read -r kind text; do
 		exec "$BUILD/conformance/errors/helper_odd" "$dir" "$kind" </dev/null >/dev/null 2>&1
 	) &
 	pid=$!
+	what="$kind: "
 	wait_for has_or_gone "$dir/ready" "$pid"
 	if ! has "$dir/ready"; then
 		wait $pid

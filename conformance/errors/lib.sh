@@ -51,10 +51,10 @@ expect() {
 		exec timeout -k 5 "$deadline" "$STASIS" "$@" </dev/null >"$T/out" 2>&1
 	)
 	st=$?
-	[ $st = "$want" ] || die "stasis $*: status $st, not $want: $(cat "$T/out")"
-	[ "$want" = 0 ] || [ "$(grep -c '^stasis: cannot ' "$T/out")" = 1 ] || die "stasis $*: not one error: $(cat "$T/out")"
+	[ $st = "$want" ] || die "${what:-}stasis $*: status $st, not $want: $(cat "$T/out")"
+	[ "$want" = 0 ] || [ "$(grep -c '^stasis: cannot ' "$T/out")" = 1 ] || die "${what:-}stasis $*: not one error: $(cat "$T/out")"
 	for text in "${texts[@]}"; do
-		grep -q -E -e "$text" "$T/out" || die "stasis $*: the error does not name \"$text\": $(cat "$T/out")"
+		grep -q -E -e "$text" "$T/out" || die "${what:-}stasis $*: the error does not name \"$text\": $(cat "$T/out")"
 	done
 }
 
