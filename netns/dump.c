@@ -307,7 +307,9 @@ static int images_write(struct model *m, const struct net_state *s, struct err *
 	lo.mtu = s->lo.mtu;
 	lo.flags = s->lo.flags;
 	lo.name = "lo";
-	r = image_put_one(m->dir, IMG_NETNS, id, &ns.base, e);
+	r = net_sysctls_dump(m, m->root->host, &ns, e);
+	if (!r)
+		r = image_put_one(m->dir, IMG_NETNS, id, &ns.base, e);
 	if (!r)
 		r = image_put_one(m->dir, IMG_NETDEV, id, &lo.base, e);
 	if (!r)

@@ -26,6 +26,13 @@ bool net_neigh_is_plain(const struct nlmsghdr *h, char *name, size_t size);
 /* Devices that the kernel's tunnel modules put into every namespace, left alone. */
 bool net_link_is_fallback(const char *name, const char *kind, uint32_t flags);
 
+/* All settings below /proc/sys/net of the namespace of @pid. */
+int net_sysctls_dump(struct model *m, pid_t pid, NetnsEntry *ns, struct err *e);
+/* Names and values from an image. */
+int net_sysctls_check(const NetnsEntry *ns, struct err *e);
+/* Make those that differ as they were; after the links, on which some depend. */
+int net_sysctls_fill(pid_t pid, const NetnsEntry *ns, struct err *e);
+
 /* iproute2's marks at the start of saved dumps. */
 #define NET_MAGIC_ADDR 0x47361222u
 #define NET_MAGIC_ROUTE 0x45311224u

@@ -16,7 +16,7 @@ int netns_preflight(struct model *m, int net_sock, struct err_list *blockers, st
 int netns_dump(struct model *m, int net_sock, struct err *e);
 
 int netns_read(struct model *m, struct err *e);
-/* Configure the new namespace through @net_sock, an rtnetlink socket made inside it. */
-int netns_fill(struct model *m, int net_sock, struct err *e);
+/* Configure the new namespace of @pid through @net_sock, an rtnetlink socket made inside it. */
+int netns_fill(struct model *m, pid_t pid, int net_sock, struct err *e);
 
 #endif

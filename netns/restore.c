@@ -13,6 +13,8 @@
 #include "base/cleanup.h"
 #include "image/image.h"
 #include "netns/netns-internal.h"
+#define LOG_MODULE "netns"
+#include "base/log.h"
 
 /* No dump of a namespace that we accept comes near this. */
 #define RAW_MAX (1 << 20)
@@ -183,6 +185,10 @@ int netns_read(struct model *m, struct err *e)
 	if (!r && ns->ext_key)
 		r = refuse("an external namespace", e);
 	if (!r)
+		r = net_sysctls_check(ns, e);
+	if (!r && !ns->n_sysctls && (ns->n_def_conf4 || ns->n_def_conf6))
+		log_warn("settings (sysctl) of the network namespace are in another tool's form, going on without them");
+	if (!r)
 		r = lo_read(m, &lo, e);
 	if (!r)
 		r = list_check(m, IMG_IFADDR, NET_MAGIC_ADDR, lo->ifindex, e);
@@ -197,7 +203,7 @@ int netns_read(struct model *m, struct err *e)
 	return r;
 }
 
-int netns_fill(struct model *m, int net_sock, struct err *e)
+int netns_fill(struct model *m, pid_t pid, int net_sock, struct err *e)
 {
 	struct {
 		struct nlmsghdr h;
@@ -210,15 +216,19 @@ int netns_fill(struct model *m, int net_sock, struct err *e)
 		.mtu = { .rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_MTU },
 	};
 	NetDeviceEntry *lo;
+	NetnsEntry *ns;
 	int r;
 
 	if (net_sock < 0)
 		return 0;
-	r = lo_read(m, &lo, e);
+	r = image_get_one(m->dir, IMG_NETNS, net_id(m), &netns_entry__descriptor, &ns, e);
+	if (!r)
+		r = lo_read(m, &lo, e);
 	if (r)
 		return r;
 	req.m.ifi_index = (int)lo->ifindex;
 	req.m.ifi_flags = lo->flags & IFF_UP;
 	req.mtu_value = lo->mtu;
-	return rtnl_talk(net_sock, &req.h, "link lo", e);
+	r = rtnl_talk(net_sock, &req.h, "link lo", e);
+	return r ? r : net_sysctls_fill(pid, ns, e);
 }

@@ -203,7 +203,7 @@ static int fill_net(struct restore *r, struct err *e)
 		return 0;
 	x = ns_socket(r->stubs->v[0]->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE, &sock,
 		      e);
-	return x ? x : netns_fill(r->m, sock, e);
+	return x ? x : netns_fill(r->m, r->stubs->v[0]->host, sock, e);
 }
 
 /* Run the maker's program and fetch what was wished for. */
