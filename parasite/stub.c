@@ -31,7 +31,6 @@
 /* SCM_MAX_FD is 253 (net/scm.h); a round number below. */
 #define FDS_PER_MESSAGE 250
 #define SOCKS_MAX 64
-#define ARENA_MAX (4ull << 30)
 #define ARENA_PER_TASK (256ull << 10)
 #define ARENA_PER_THREAD (16ull << 10)
 #define ARENA_PER_MAP 512ull
@@ -41,16 +40,16 @@
 #define PHASE_TIMEOUT_US (120ull * 1000 * 1000)
 
 static int arena_map(struct stub_set *s, const uint64_t (*ranges)[2], size_t n_ranges, size_t n_tasks,
-		     size_t n_threads, struct err *e)
+		     size_t n_threads, size_t data, struct err *e)
 {
 	_cleanup_close_ int fd = -EBADF;
 	size_t len = ARENA_BASE + n_tasks * ARENA_PER_TASK + n_threads * ARENA_PER_THREAD +
-		     n_ranges * ARENA_PER_MAP;
+		     n_ranges * ARENA_PER_MAP + data;
 	size_t code = page_up(parasite_blob_end - parasite_blob_start);
 	uint64_t at;
 	char *base;
 
-	len = page_up(len < ARENA_MAX ? len : ARENA_MAX);
+	len = page_up(len);
 	at = arena_find_hole(ranges, n_ranges, len);
 	if (!at)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "place the arena", "address space",
@@ -123,13 +122,13 @@ static int socks_open(struct stub_set *s, int max_fd, size_t n_tasks, struct err
 }
 
 int stubs_new(struct stub_set **ret, struct pool *pool, const uint64_t (*ranges)[2], size_t n_ranges,
-	      int max_fd, size_t n_tasks, size_t n_threads, struct err *e)
+	      int max_fd, size_t n_tasks, size_t n_threads, size_t data, struct err *e)
 {
 	struct stub_set *s = pool_alloc(pool, sizeof(*s));
 	int r;
 
 	s->pool = pool;
-	r = arena_map(s, ranges, n_ranges, n_tasks, n_threads, e);
+	r = arena_map(s, ranges, n_ranges, n_tasks, n_threads, data, e);
 	if (!r)
 		r = socks_open(s, max_fd, n_tasks, e);
 	if (r) {

@@ -68,10 +68,12 @@ struct stub_set {
 
 /*
  * @ranges: final mappings of all tasks. @max_fd: highest descriptor number
- * that any of them holds. @n_tasks, @n_threads: how many there will be.
+ * that any of them holds. @n_tasks, @n_threads: how many there will be;
+ * @data: bytes that their programs need beyond the usual.
  */
 int stubs_new(struct stub_set **ret, struct pool *pool, const uint64_t (*ranges)[2],
-	      size_t n_ranges, int max_fd, size_t n_tasks, size_t n_threads, struct err *e);
+	      size_t n_ranges, int max_fd, size_t n_tasks, size_t n_threads, size_t data,
+	      struct err *e);
 void stubs_free(struct stub_set *s);
 struct stub *stub_add(struct stub_set *s, struct stub *parent, pid_t pid, size_t n_threads);
 

@@ -58,6 +58,7 @@ struct restore {
 	struct stub_set *stubs;
 	int root_fd;
 	struct build *builds;
+	size_t *body_at;	/* where each build program's body begins, after joining groups and receiving */
 	uint64_t t_start, t_forked;
 };
 
@@ -163,7 +164,7 @@ static int step_arena(void *ctx, struct err *e)
 
 	if (!x)
 		x = stubs_new(&r->stubs, r->m->pool, (const uint64_t(*)[2])ranges, n, max_fd(r->m),
-			      r->m->n_tasks, r->m->n_threads, e);
+			      r->m->n_tasks, r->m->n_threads, mem_arena_need(r->m), e);
 	return x ? x : task_plan(r->m, r->stubs, e);
 }
 
@@ -354,9 +355,31 @@ static int build_task(struct restore *r, struct task *t, struct build *b, struct
 		return err_in(e, "pid %d", t->pid);
 	}
 	stub_recv_calls(r->stubs, whole, t->stub, b->n_slots);
+	r->body_at[b - r->builds] = whole->n;
 	prog_append(whole, &body);
 	b->p = NULL;
 	return 0;
+}
+
+/* The modules look at the results of the calls that they had appended to the body. */
+static int check_results(struct restore *r, struct err *e)
+{
+	struct model *m = r->m;
+	int x = 0;
+
+	for (size_t i = 0; !x && i < m->n_tasks; i++) {
+		struct task *t = m->tasks[i];
+		struct prog body;
+
+		if (t->state == TASK_ZOMBIE)
+			continue;
+		body = t->stub->threads[0].build;
+		body.calls += r->body_at[i];
+		r->builds[i].p = &body;
+		x = mem_build_check(&r->builds[i], e);
+		r->builds[i].p = NULL;
+	}
+	return x;
 }
 
 static void print_plan(struct restore *r)
@@ -383,6 +406,7 @@ static int step_build(void *ctx, struct err *e)
 	int x = 0;
 
 	r->builds = pool_alloc(m->pool, m->n_tasks * sizeof(*r->builds));
+	r->body_at = pool_alloc(m->pool, m->n_tasks * sizeof(*r->body_at));
 	for (size_t i = 0; !x && i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
 
@@ -400,7 +424,9 @@ static int step_build(void *ctx, struct err *e)
 	}
 	if (!x && r->o->plan)
 		print_plan(r);
-	return x ? x : stubs_build(r->stubs, fds, e);
+	if (!x)
+		x = stubs_build(r->stubs, fds, e);
+	return x ? x : check_results(r, e);
 }
 
 static int step_seize(void *ctx, struct err *e)
