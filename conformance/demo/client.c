@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BATCH 500		/* their replies fit into a socket's buffer */
+
 static int die(const char *what)
 {
 	fprintf(stderr, "client: %s: %s\n", what, strerror(errno));
@@ -77,31 +79,41 @@ static int hammer(const char *path, const char *file)
 	}
 }
 
+static unsigned long reply(FILE *f)
+{
+	char line[256];
+
+	if (!fgets(line, sizeof(line), f))
+		die("the connection was lost");
+	if (!strcmp(line, "$-1\r\n"))
+		return 0;
+	return fgets(line, sizeof(line), f) ? strtoul(line, NULL, 10) : 0;
+}
+
 static int verify(const char *path, const char *file)
 {
+	unsigned long keys[BATCH], got, right = 0, wrong = 0;
 	FILE *in = fopen(file, "r"), *f = dial(path);
-	unsigned long key, got, right = 0, wrong = 0;
-	char line[256], left;
+	int n, i;
+	char end;
 
 	if (!in)
 		die(file);
-	/* A key of which the last byte is not written yet is not acknowledged. */
-	while (fscanf(in, "%lu%c", &key, &left) == 2) {
-		fprintf(f, "*2\r\n$3\r\nGET\r\n$12\r\nkey:%08lu\r\n", key);
+	do {
+		/* A key of which the last byte is not written yet is not acknowledged. */
+		for (n = 0; n < BATCH && fscanf(in, "%lu%c", &keys[n], &end) == 2; n++)
+			fprintf(f, "*2\r\n$3\r\nGET\r\n$12\r\nkey:%08lu\r\n", keys[n]);
 		fflush(f);
-		if (!fgets(line, sizeof(line), f))
-			die("the connection was lost");
-		got = 0;
-		if (strcmp(line, "$-1\r\n") && fgets(line, sizeof(line), f))
-			got = strtoul(line, NULL, 10);
-		fseek(f, 0, SEEK_CUR);
-		if (got == value_of(key)) {
-			right++;
-			continue;
+		for (i = 0; i < n; i++) {
+			got = reply(f);
+			if (got == value_of(keys[i]))
+				right++;
+			else if (!wrong++)
+				fprintf(stderr, "client: key %lu is %lu, should be %lu\n", keys[i], got,
+					value_of(keys[i]));
 		}
-		if (!wrong++)
-			fprintf(stderr, "client: key %lu is %lu, should be %lu\n", key, got, value_of(key));
-	}
+		fseek(f, 0, SEEK_CUR);
+	} while (n == BATCH);
 	printf("%lu of %lu\n", right, right + wrong);
 	return wrong || !right;
 }

@@ -89,7 +89,8 @@ for ((g = 1; g <= generations; g++)); do
 	t1=$(now)
 	root=$(cat "$T/pid")
 	wait_for grown "$acked" || bad "generation $g: the client does not go on: $(cat "$T/client.err")"
-	found=$(nsenter --target "$root" --mount "$client" verify "$sock" "$T/acked" 2>"$T/out") ||
+	cp "$T/acked" "$T/acked.now"
+	found=$(nsenter --target "$root" --mount "$client" verify "$sock" "$T/acked.now" 2>"$T/out") ||
 		bad "generation $g: $found acknowledged keys are right: $(cat "$T/out")"
 	[ "$(nsenter --target "$root" --uts hostname)" = stasis-demo ] || bad "generation $g: the host name is lost"
 	say "$((g * 2 + 1)). restore $g: $(ms "$t0" "$t1"); $found acknowledged keys are right, and the client goes on"
