@@ -59,12 +59,13 @@ int unix_diag_parse(struct pool *pool, const void *msg, size_t len, struct unix_
 {
 	const struct unix_diag_msg *m = msg;
 	const struct rtattr *a;
+	int left;		/* signed: padding may take the macros below zero */
 
 	if (len < sizeof(*m))
 		return -EINVAL;
 	*ret = (struct unix_sock){ .ino = m->udiag_ino, .type = m->udiag_type, .state = m->udiag_state };
-	len -= NLMSG_ALIGN(sizeof(*m));
-	for (a = (const void *)(m + 1); RTA_OK(a, len); a = RTA_NEXT(a, len))
+	left = (int)(len - NLMSG_ALIGN(sizeof(*m)));
+	for (a = (const void *)(m + 1); RTA_OK(a, left); a = RTA_NEXT(a, left))
 		parse_attr(pool, a, ret);
 	return 0;
 }
@@ -97,12 +98,11 @@ static int cmp_ino(const void *a, const void *b)
 }
 
 /* 1: more to come, 0: the end, negative: failure. */
-static int take(struct fd_dump *d, struct unix_table *t, const char *buf, size_t len,
-		struct err *e)
+static int take(struct fd_dump *d, struct unix_table *t, const char *buf, int len, struct err *e)
 {
 	const struct nlmsghdr *h;
 
-	for (h = (const void *)buf; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+	for (h = (const void *)buf; len > 0 && NLMSG_OK(h, (unsigned)len); h = NLMSG_NEXT(h, len)) {
 		struct unix_sock s;
 
 		if (h->nlmsg_type == NLMSG_DONE)
@@ -136,9 +136,9 @@ int unix_table_read(struct fd_dump *d, struct unix_table *ret, struct err *e)
 	do {
 		ssize_t n = recv(sock, buf, ANSWER_MAX, 0);
 
-		if (n < 0)
+		if (n <= 0)
 			return err_sys(e, "recv", "sock_diag: unix sockets");
-		r = take(d, ret, buf, (size_t)n, e);
+		r = take(d, ret, buf, (int)n, e);
 	} while (r > 0);
 	if (ret->n)
 		qsort(ret->v, ret->n, sizeof(*ret->v), cmp_ino);
