@@ -73,7 +73,8 @@ static void threads(void)
 static void maps(void)
 {
 	size_t page = sysconf(_SC_PAGESIZE), i;
-	char *p = mmap(NULL, MAPS * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p =
+		mmap(NULL, MAPS * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	case_check(p != MAP_FAILED, "mmap: %m");
 	for (i = 0; i < MAPS; i++) {

@@ -31,7 +31,8 @@ static uint64_t now_us(void)
 
 static uint64_t run(const char *output, char **argv, int *ret_status)
 {
-	int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0644), null = open("/dev/null", O_RDWR), st = 0;
+	int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0644), null = open("/dev/null", O_RDWR),
+	    st = 0;
 	uint64_t start = now_us();
 	pid_t pid = vfork();
 

@@ -34,8 +34,9 @@ static void note(struct creds *c)
 	f = fopen(path, "r");
 	case_check(f, "cannot open %s", path);
 	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, "Uid", 3) && strncmp(line, "Gid", 3) && strncmp(line, "Groups", 6) &&
-		    strncmp(line, "Cap", 3) && strncmp(line, "NoNewPrivs", 10))
+		if (strncmp(line, "Uid", 3) && strncmp(line, "Gid", 3) &&
+		    strncmp(line, "Groups", 6) && strncmp(line, "Cap", 3) &&
+		    strncmp(line, "NoNewPrivs", 10))
 			continue;
 		n += snprintf(c->text + n, sizeof(c->text) - n, "%s", line);
 	}
@@ -59,7 +60,8 @@ static void compare(const char *who, const struct creds *a)
 	case_check(a->no_new_privs == b.no_new_privs, "%s: no_new_privs %d", who, b.no_new_privs);
 	case_check(a->pdeathsig == b.pdeathsig, "%s: pdeathsig %d, was %d", who, b.pdeathsig,
 		   a->pdeathsig);
-	case_check(a->dumpable == b.dumpable, "%s: dumpable %d, was %d", who, b.dumpable, a->dumpable);
+	case_check(a->dumpable == b.dumpable, "%s: dumpable %d, was %d", who, b.dumpable,
+		   a->dumpable);
 }
 
 static void set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
@@ -116,8 +118,8 @@ static void limited_root(void)
 
 	case_sys(prctl(PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0));
 	case_sys(prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0));
-	case_sys(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP |
-						  SECBIT_NO_SETUID_FIXUP_LOCKED));
+	case_sys(prctl(PR_SET_SECUREBITS,
+		       SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED));
 	set_caps(CAP(CAP_NET_RAW) | CAP(CAP_DAC_OVERRIDE),
 		 CAP(CAP_NET_RAW) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_SETPCAP),
 		 CAP(CAP_NET_RAW) | CAP(CAP_SETPCAP));

@@ -45,7 +45,8 @@ int main(int argc, char **argv)
 		   "the profiling timer: %ld s, interval %ld us", now.it_value.tv_sec,
 		   now.it_interval.tv_usec);
 	getitimer(ITIMER_VIRTUAL, &now);
-	case_check(!now.it_interval.tv_usec && now.it_value.tv_sec >= 398 && now.it_value.tv_sec <= 400,
+	case_check(!now.it_interval.tv_usec && now.it_value.tv_sec >= 398 &&
+			   now.it_value.tv_sec <= 400,
 		   "the virtual timer: %ld s", now.it_value.tv_sec);
 	case_check(!prof && !virt, "a timer of CPU time went off");
 	case_pass();

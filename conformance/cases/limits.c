@@ -31,12 +31,13 @@ static void note(char *buf, size_t size)
 	if (!f || fscanf(f, "%d", &oom) != 1)
 		case_fail("cannot read oom_score_adj");
 	fclose(f);
-	snprintf(buf + n, size - n,
-		 "umask %o\ncwd %s\ncomm %s\nnice %d\npolicy %d priority %d\ncpus %d\noom %d\nslack %d\n"
-		 "thp %d\n",
-		 mask, getcwd(cwd, sizeof(cwd)), comm, getpriority(PRIO_PROCESS, 0),
-		 sched_getscheduler(0), sp.sched_priority, CPU_COUNT(&cpus), oom,
-		 prctl(PR_GET_TIMERSLACK), prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+	snprintf(
+		buf + n, size - n,
+		"umask %o\ncwd %s\ncomm %s\nnice %d\npolicy %d priority %d\ncpus %d\noom %d\nslack %d\n"
+		"thp %d\n",
+		mask, getcwd(cwd, sizeof(cwd)), comm, getpriority(PRIO_PROCESS, 0),
+		sched_getscheduler(0), sp.sched_priority, CPU_COUNT(&cpus), oom,
+		prctl(PR_GET_TIMERSLACK), prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
 }
 
 static void run(const char *who)

@@ -69,7 +69,8 @@ static void check_tmpfs(void)
 
 	snprintf(path, sizeof(path), "%s/a file", dir);
 	fd = case_sys(open(path, O_RDONLY));
-	case_check(read(fd, text, 15) == 7 && !strcmp(text, "content"), "the file holds \"%s\"", text);
+	case_check(read(fd, text, 15) == 7 && !strcmp(text, "content"), "the file holds \"%s\"",
+		   text);
 	close(fd);
 	case_sys(stat(path, &st));
 	case_check((st.st_mode & 07777) == 0751, "the file's mode is %o", st.st_mode);
@@ -109,7 +110,8 @@ int main(int argc, char **argv)
 	if (!child) {
 		case_child_ready("two");
 		case_wait_go();
-		case_check(getpid() == 2 && getppid() == 1, "the child is %d of %d", getpid(), getppid());
+		case_check(getpid() == 2 && getppid() == 1, "the child is %d of %d", getpid(),
+			   getppid());
 		_exit(5);
 	}
 	case_wait_child("two");

@@ -24,18 +24,18 @@ static void *general(void *arg)
 	uint64_t out[8], flags;
 
 	__atomic_add_fetch(&spinning, 1, __ATOMIC_SEQ_CST);
-	__asm__ volatile("mov 0(%[in]), %%r8\n\tmov 8(%[in]), %%r9\n\tmov 16(%[in]), %%r10\n\t"
-			 "mov 24(%[in]), %%r11\n\tmov 32(%[in]), %%r12\n\tmov 40(%[in]), %%r13\n\t"
-			 "mov 48(%[in]), %%r14\n\tmov 56(%[in]), %%r15\n\t"
-			 "mov $0x7f, %%al\n\tadd $0x7f, %%al\n\t" /* overflow and sign, no carry */
-			 "stc\n\tstd\n\tpushfq\n\tpop %%rdx\n\t" SPIN
-			 "pushfq\n\tpop %%rax\n\tcld\n\t"
-			 "mov %%r8, 0(%[out])\n\tmov %%r9, 8(%[out])\n\tmov %%r10, 16(%[out])\n\t"
-			 "mov %%r11, 24(%[out])\n\tmov %%r12, 32(%[out])\n\tmov %%r13, 40(%[out])\n\t"
-			 "mov %%r14, 48(%[out])\n\tmov %%r15, 56(%[out])\n\t"
-			 : "=&a"(flags)
-			 : [in] "b"(in), [out] "c"(out), [go] "m"(go)
-			 : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdx", "memory", "cc");
+	__asm__ volatile(
+		"mov 0(%[in]), %%r8\n\tmov 8(%[in]), %%r9\n\tmov 16(%[in]), %%r10\n\t"
+		"mov 24(%[in]), %%r11\n\tmov 32(%[in]), %%r12\n\tmov 40(%[in]), %%r13\n\t"
+		"mov 48(%[in]), %%r14\n\tmov 56(%[in]), %%r15\n\t"
+		"mov $0x7f, %%al\n\tadd $0x7f, %%al\n\t" /* overflow and sign, no carry */
+		"stc\n\tstd\n\tpushfq\n\tpop %%rdx\n\t" SPIN "pushfq\n\tpop %%rax\n\tcld\n\t"
+		"mov %%r8, 0(%[out])\n\tmov %%r9, 8(%[out])\n\tmov %%r10, 16(%[out])\n\t"
+		"mov %%r11, 24(%[out])\n\tmov %%r12, 32(%[out])\n\tmov %%r13, 40(%[out])\n\t"
+		"mov %%r14, 48(%[out])\n\tmov %%r15, 56(%[out])\n\t"
+		: "=&a"(flags)
+		: [in] "b"(in), [out] "c"(out), [go] "m"(go)
+		: "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdx", "memory", "cc");
 	case_check(!memcmp(in, out, sizeof(in)), "general registers: r8 %lx ... r15 %lx", out[0],
 		   out[7]);
 	case_check(flags & 0x400, "the direction flag is lost: %lx", flags);
@@ -49,11 +49,12 @@ static void *x87(void *arg)
 	unsigned mx = 0x7f80, mx_out = 0;
 
 	__atomic_add_fetch(&spinning, 1, __ATOMIC_SEQ_CST);
-	__asm__ volatile("fldcw %[cw]\n\tfldl %[a]\n\tfldl %[b]\n\tldmxcsr %[mx]\n\t" SPIN
-			 "stmxcsr %[mxo]\n\tfstpl %[bo]\n\tfstpl %[ao]\n\tfnstcw %[cwo]\n\tfninit\n\t"
-			 : [cwo] "=m"(cw_out), [ao] "=m"(a_out), [bo] "=m"(b_out), [mxo] "=m"(mx_out)
-			 : [cw] "m"(cw), [a] "m"(a), [b] "m"(b), [mx] "m"(mx), [go] "m"(go)
-			 : "st", "st(1)", "memory", "cc");
+	__asm__ volatile(
+		"fldcw %[cw]\n\tfldl %[a]\n\tfldl %[b]\n\tldmxcsr %[mx]\n\t" SPIN
+		"stmxcsr %[mxo]\n\tfstpl %[bo]\n\tfstpl %[ao]\n\tfnstcw %[cwo]\n\tfninit\n\t"
+		: [cwo] "=m"(cw_out), [ao] "=m"(a_out), [bo] "=m"(b_out), [mxo] "=m"(mx_out)
+		: [cw] "m"(cw), [a] "m"(a), [b] "m"(b), [mx] "m"(mx), [go] "m"(go)
+		: "st", "st(1)", "memory", "cc");
 	case_check(cw_out == cw, "x87 control word is %x", cw_out);
 	case_check(mx_out == mx, "mxcsr is %x", mx_out);
 	case_check(a_out == a && b_out == b, "x87 stack: %g %g", a_out, b_out);
@@ -103,13 +104,13 @@ __attribute__((target("avx512f"))) static void *avx512(void *arg)
 
 	pattern(in, sizeof(in), 9);
 	__atomic_add_fetch(&spinning, 1, __ATOMIC_SEQ_CST);
-	__asm__ volatile("vmovdqa64 (%[in]), %%zmm2\n\tvmovdqa64 64(%[in]), %%zmm31\n\t"
-			 "kmovw %[mask], %%k5\n\t" SPIN
-			 "kmovw %%k5, %[mo]\n\t"
-			 "vmovdqa64 %%zmm2, (%[out])\n\tvmovdqa64 %%zmm31, 64(%[out])\n\tvzeroupper\n\t"
-			 : [mo] "=&r"(mask_out)
-			 : [in] "r"(in), [out] "r"(out), [mask] "r"(mask), [go] "m"(go)
-			 : "xmm2", "xmm31", "k5", "memory", "cc");
+	__asm__ volatile(
+		"vmovdqa64 (%[in]), %%zmm2\n\tvmovdqa64 64(%[in]), %%zmm31\n\t"
+		"kmovw %[mask], %%k5\n\t" SPIN "kmovw %%k5, %[mo]\n\t"
+		"vmovdqa64 %%zmm2, (%[out])\n\tvmovdqa64 %%zmm31, 64(%[out])\n\tvzeroupper\n\t"
+		: [mo] "=&r"(mask_out)
+		: [in] "r"(in), [out] "r"(out), [mask] "r"(mask), [go] "m"(go)
+		: "xmm2", "xmm31", "k5", "memory", "cc");
 	case_check(!memcmp(in, out, sizeof(in)), "AVX-512 registers");
 	case_check((mask_out & 0xffff) == mask, "AVX-512 mask register is %x", mask_out);
 	return NULL;
@@ -126,7 +127,8 @@ int main(int argc, char **argv)
 	case_begin(argc, argv);
 	for (i = 0; i < 5; i++)
 		if (bodies[i])
-			case_check(!pthread_create(&t[n++], NULL, bodies[i], NULL), "pthread_create");
+			case_check(!pthread_create(&t[n++], NULL, bodies[i], NULL),
+				   "pthread_create");
 	while (spinning < n)
 		case_sleep_ms(1);
 	case_sleep_ms(5);

@@ -28,9 +28,11 @@ static void install(struct sock_filter *f, size_t n)
 /* Only what this case itself does, and uname gives an errno of its own; mmap and munmap are not among it. */
 static void strict_child(void)
 {
-	static const int allowed[] = { SYS_read, SYS_write, SYS_close, SYS_openat, SYS_access, SYS_nanosleep,
-				       SYS_clock_nanosleep, SYS_exit_group, SYS_getpid, SYS_prctl,
-				       SYS_faccessat, SYS_faccessat2, SYS_restart_syscall };
+	static const int allowed[] = {
+		SYS_read,      SYS_write,	    SYS_close,		SYS_openat, SYS_access,
+		SYS_nanosleep, SYS_clock_nanosleep, SYS_exit_group,	SYS_getpid, SYS_prctl,
+		SYS_faccessat, SYS_faccessat2,	    SYS_restart_syscall
+	};
 	struct sock_filter f[32] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NR) };
 	size_t n = 1, i;
 
@@ -44,7 +46,8 @@ static void strict_child(void)
 	case_child_ready("strict");
 	install(f, n);
 	case_wait_go();
-	case_check(syscall(SYS_uname, NULL) == -1 && errno == 77, "uname gives %s", strerror(errno));
+	case_check(syscall(SYS_uname, NULL) == -1 && errno == 77, "uname gives %s",
+		   strerror(errno));
 	case_check(prctl(PR_GET_SECCOMP) == 2, "the mode is %d", prctl(PR_GET_SECCOMP));
 	/* Forbidden: the filter kills us here. */
 	syscall(SYS_getuid);
@@ -103,7 +106,9 @@ int main(int argc, char **argv)
 	case_sleep_ms(10);
 	case_ready();
 	case_check(waitpid(strict, &st, 0) == strict, "waitpid: %m");
-	case_check(WIFSIGNALED(st) && WTERMSIG(st) == SIGSYS, "the strict child was not killed: %x", st);
-	case_check(waitpid(child, &st, 0) == child && st == 0, "the other child's status is %x", st);
+	case_check(WIFSIGNALED(st) && WTERMSIG(st) == SIGSYS, "the strict child was not killed: %x",
+		   st);
+	case_check(waitpid(child, &st, 0) == child && st == 0, "the other child's status is %x",
+		   st);
 	case_pass();
 }

@@ -45,7 +45,8 @@ static void suspended_child(void)
 	case_check(errno == EINTR && got[SIGUSR2] == 1, "sigsuspend ended by %m, %d signals",
 		   got[SIGUSR2]);
 	sigprocmask(SIG_SETMASK, NULL, &open);
-	case_check(sigismember(&open, SIGUSR2) == 1, "the mask after sigsuspend is not the old one");
+	case_check(sigismember(&open, SIGUSR2) == 1,
+		   "the mask after sigsuspend is not the old one");
 	_exit(0);
 }
 
@@ -63,8 +64,8 @@ static void *thread(void *arg)
 	case_check(sigtimedwait(&set, &si, &(struct timespec){ 0 }) == SIGHUP,
 		   "the thread's pending signal is lost");
 	/* Kernels differ in the code that tgkill() gives. */
-	case_check((si.si_code == SI_TKILL || si.si_code == SI_USER) && si.si_pid == getpid(), "its siginfo: code %d pid %d",
-		   si.si_code, si.si_pid);
+	case_check((si.si_code == SI_TKILL || si.si_code == SI_USER) && si.si_pid == getpid(),
+		   "its siginfo: code %d pid %d", si.si_code, si.si_pid);
 	return NULL;
 }
 
@@ -78,14 +79,16 @@ static void expect_pending(int sig, int value)
 	sigaddset(&set, sig);
 	r = sigtimedwait(&set, &si, &(struct timespec){ 0 });
 	case_check(r == sig, "pending signal %d: %d (%m)", sig, r);
-	case_check(si.si_code == SI_QUEUE && si.si_value.sival_int == value && si.si_pid == getpid(),
+	case_check(si.si_code == SI_QUEUE && si.si_value.sival_int == value &&
+			   si.si_pid == getpid(),
 		   "signal %d: code %d value %d pid %d", sig, si.si_code, si.si_value.sival_int,
 		   si.si_pid);
 }
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+	struct sigaction sa = { .sa_sigaction = handler,
+				.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
 	struct sigaction old;
 	sigset_t mask, now;
 	pthread_t t;
@@ -95,7 +98,8 @@ int main(int argc, char **argv)
 	case_begin(argc, argv);
 	sigaddset(&sa.sa_mask, SIGWINCH);
 	case_sys(sigaction(SIGUSR1, &sa, NULL));
-	sa = (struct sigaction){ .sa_handler = plain_handler, .sa_flags = SA_RESETHAND | SA_NODEFER };
+	sa = (struct sigaction){ .sa_handler = plain_handler,
+				 .sa_flags = SA_RESETHAND | SA_NODEFER };
 	case_sys(sigaction(SIGALRM, &sa, NULL));
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTRAP, SIG_IGN);
@@ -124,7 +128,8 @@ int main(int argc, char **argv)
 				   (SA_SIGINFO | SA_RESTART | SA_ONSTACK),
 		   "the action of SIGUSR1 changed: flags %x", old.sa_flags);
 	sigaction(SIGALRM, NULL, &old);
-	case_check(old.sa_handler == plain_handler && (old.sa_flags & SA_RESETHAND), "action of SIGALRM");
+	case_check(old.sa_handler == plain_handler && (old.sa_flags & SA_RESETHAND),
+		   "action of SIGALRM");
 	sigaction(SIGPIPE, NULL, &old);
 	case_check(old.sa_handler == SIG_IGN, "SIGPIPE is no longer ignored");
 	sigaction(SIGTERM, NULL, &old);
@@ -141,6 +146,7 @@ int main(int argc, char **argv)
 	case_check(sigisemptyset(&now) == 1, "there are more pending signals than before");
 	pthread_join(t, NULL);
 	kill(pid, SIGUSR2);
-	case_check(waitpid(pid, &st, 0) == pid && st == 0, "the suspended child's status is %x", st);
+	case_check(waitpid(pid, &st, 0) == pid && st == 0, "the suspended child's status is %x",
+		   st);
 	case_pass();
 }

@@ -64,7 +64,8 @@ static void *body(void *arg)
 	prctl(PR_GET_NAME, now);
 	case_check(!strcmp(now, name), "thread %ld is called %s", i, now);
 	pthread_sigmask(SIG_SETMASK, NULL, &mask_now);
-	case_check(sigismember(&mask_now, SIGRTMIN + i) == 1 && sigismember(&mask_now, SIGUSR1) == 0,
+	case_check(sigismember(&mask_now, SIGRTMIN + i) == 1 &&
+			   sigismember(&mask_now, SIGUSR1) == 0,
 		   "thread %ld has another signal mask", i);
 	sigaltstack(NULL, &alt_now);
 	case_check(alt_now.ss_sp == alt.ss_sp && alt_now.ss_size == alt.ss_size,

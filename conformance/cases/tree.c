@@ -16,7 +16,7 @@
 enum { SESSION, GROUP, GROUP_MEMBER, GRANDCHILD, ORPHAN_GROUP, KINDS };
 static struct seen {
 	pid_t pid, ppid, pgid, sid;
-} *before;
+} * before;
 
 static void note(struct seen *s)
 {
@@ -34,9 +34,9 @@ static void child_main(int kind)
 	case_wait_go();
 	note(&now);
 	case_check(!memcmp(&now, &before[kind], sizeof(now)),
-		   "child %d: pid %d ppid %d pgid %d sid %d, were %d %d %d %d", kind, now.pid, now.ppid,
-		   now.pgid, now.sid, before[kind].pid, before[kind].ppid, before[kind].pgid,
-		   before[kind].sid);
+		   "child %d: pid %d ppid %d pgid %d sid %d, were %d %d %d %d", kind, now.pid,
+		   now.ppid, now.pgid, now.sid, before[kind].pid, before[kind].ppid,
+		   before[kind].pgid, before[kind].sid);
 	_exit(10 + kind);
 }
 
@@ -59,7 +59,8 @@ static pid_t spawn(int kind)
 			if (!grand)
 				child_main(GRANDCHILD);
 			case_wait_go();
-			case_check(waitpid(grand, &st, 0) == grand, "the grandchild is not our child: %m");
+			case_check(waitpid(grand, &st, 0) == grand,
+				   "the grandchild is not our child: %m");
 			case_check(WIFEXITED(st) && WEXITSTATUS(st) == 10 + GRANDCHILD,
 				   "the grandchild ended with status %x", st);
 			_exit(10 + GRANDCHILD);
@@ -105,8 +106,8 @@ static void expect(pid_t pid, int want, const char *what)
 	int st = -1;
 	pid_t r = waitpid(pid, &st, WUNTRACED);
 
-	case_check(r == pid && st == want, "%s: waitpid gives %d (%m), status %x, not %x", what, r, st,
-		   want);
+	case_check(r == pid && st == want, "%s: waitpid gives %d (%m), status %x, not %x", what, r,
+		   st, want);
 }
 
 int main(int argc, char **argv)
@@ -143,8 +144,8 @@ int main(int argc, char **argv)
 	note(&now);
 	/* Our own parent is another one after a restore. */
 	now.ppid = self.ppid;
-	case_check(!memcmp(&now, &self, sizeof(now)), "own pid %d pgid %d sid %d, were %d %d %d", now.pid,
-		   now.pgid, now.sid, self.pid, self.pgid, self.sid);
+	case_check(!memcmp(&now, &self, sizeof(now)), "own pid %d pgid %d sid %d, were %d %d %d",
+		   now.pid, now.pgid, now.sid, self.pid, self.pgid, self.sid);
 	case_check(waitid(P_PID, stopped, &si, WSTOPPED | WCONTINUED | WEXITED | WNOHANG) == 0 &&
 			   si.si_pid == 0,
 		   "the stopped child reports code %d again", si.si_code);

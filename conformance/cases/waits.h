@@ -12,15 +12,15 @@
 #include "case.h"
 
 #define WAIT_MS 1200
-#define SLACK_MS 700		/* a busy machine */
+#define SLACK_MS 700 /* a busy machine */
 
 struct wait_kind {
 	const char *name;
 	/* Returns like the call: -1 with errno. */
 	long (*wait)(void);
-	long want;		/* result; -1: @want_errno */
+	long want; /* result; -1: @want_errno */
 	int want_errno;
-	bool timed;		/* lasts WAIT_MS; else until wait_wake() */
+	bool timed; /* lasts WAIT_MS; else until wait_wake() */
 };
 
 static inline uint64_t wait_real_ms(void)
@@ -55,8 +55,8 @@ static void wait_child(const struct wait_kind *k)
 
 		if (go > real)
 			bound += go - real;
-		case_check(elapsed <= bound, "%s: ended after %lu ms, at most %lu are right", k->name,
-			   (unsigned long)elapsed, (unsigned long)bound);
+		case_check(elapsed <= bound, "%s: ended after %lu ms, at most %lu are right",
+			   k->name, (unsigned long)elapsed, (unsigned long)bound);
 	}
 	_exit(0);
 }
@@ -94,7 +94,8 @@ static void wait_reap(pid_t pid, const char *name)
 {
 	int st;
 
-	case_check(waitpid(pid, &st, 0) == pid && st == 0, "%s: its process has status %x", name, st);
+	case_check(waitpid(pid, &st, 0) == pid && st == 0, "%s: its process has status %x", name,
+		   st);
 }
 
 #endif

@@ -140,7 +140,8 @@ int main(int argc, char **argv)
 			   kinds[i].name, s);
 	/* Enough bytes that every waiter sees one. */
 	case_sys(write(pipe_fds[1], "12345", 5));
-	case_check(read(full[0], block, sizeof(block)) == sizeof(block), "the full pipe lost bytes");
+	case_check(read(full[0], block, sizeof(block)) == sizeof(block),
+		   "the full pipe lost bytes");
 	case_sys(send(sock[1], "x", 1, 0));
 	s = case_sys(socket(AF_UNIX, SOCK_STREAM, 0));
 	case_sys(connect(s, (struct sockaddr *)&addr, sizeof(addr)));

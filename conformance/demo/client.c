@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 500		/* their replies fit into a socket's buffer */
+#define BATCH 500 /* their replies fit into a socket's buffer */
 
 static int die(const char *what)
 {
@@ -109,8 +109,8 @@ static int verify(const char *path, const char *file)
 			if (got == value_of(keys[i]))
 				right++;
 			else if (!wrong++)
-				fprintf(stderr, "client: key %lu is %lu, should be %lu\n", keys[i], got,
-					value_of(keys[i]));
+				fprintf(stderr, "client: key %lu is %lu, should be %lu\n", keys[i],
+					got, value_of(keys[i]));
 		}
 		fseek(f, 0, SEEK_CUR);
 	} while (n == BATCH);

@@ -155,7 +155,8 @@ static void odd_pty(void)
 
 static void odd_perf(void)
 {
-	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(a),
+	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE,
+				     .size = sizeof(a),
 				     .config = PERF_COUNT_SW_TASK_CLOCK };
 
 	have(syscall(SYS_perf_event_open, &a, 0, -1, -1, 0));
@@ -163,8 +164,9 @@ static void odd_perf(void)
 
 static void odd_bpf(void)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
-			     .max_entries = 1 };
+	union bpf_attr a = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1
+	};
 
 	have(syscall(SYS_bpf, BPF_MAP_CREATE, &a, sizeof(a)));
 }
@@ -255,7 +257,8 @@ static void odd_uffd_map(void)
 
 static void odd_perf_map(void)
 {
-	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(a),
+	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE,
+				     .size = sizeof(a),
 				     .config = PERF_COUNT_SW_TASK_CLOCK };
 
 	odd_map(have(syscall(SYS_perf_event_open, &a, 0, -1, -1, 0)), 2 * 4096, MAP_SHARED);
@@ -263,8 +266,11 @@ static void odd_perf_map(void)
 
 static void odd_bpf_map(void)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
-			     .max_entries = 1, .map_flags = BPF_F_MMAPABLE };
+	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY,
+			     .key_size = 4,
+			     .value_size = 4,
+			     .max_entries = 1,
+			     .map_flags = BPF_F_MMAPABLE };
 
 	odd_map(have(syscall(SYS_bpf, BPF_MAP_CREATE, &a, sizeof(a))), 4096, MAP_SHARED);
 }
@@ -323,6 +329,7 @@ static void odd_vfork(void)
 	case_wait_child("vfork");
 }
 
+/* clang-format off */
 static const struct odd {
 	const char *name;
 	void (*make)(void);
@@ -339,6 +346,7 @@ static const struct odd {
 	{ "bpf-map", odd_bpf_map }, { "ring-map", odd_ring_map }, { "uprobes", odd_uprobes },
 	{ "vfork", odd_vfork },
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

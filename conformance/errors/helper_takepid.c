@@ -13,7 +13,9 @@
 int main(int argc, char **argv)
 {
 	pid_t want = argc > 1 ? atoi(argv[1]) : 0, pid = -1;
-	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)&want, .set_tid_size = 1 };
+	struct clone_args args = { .exit_signal = SIGCHLD,
+				   .set_tid = (uintptr_t)&want,
+				   .set_tid_size = 1 };
 	struct timespec ms = { 0, 1000000 };
 	int i;
 

@@ -45,7 +45,8 @@ static int check_tree(struct invocation *in, struct err *e)
 	if (r)
 		return r;
 	if (o->json) {
-		printf("{\"tree\":%d,\"ok\":%s,\"blockers\":", o->tree, blockers.n ? "false" : "true");
+		printf("{\"tree\":%d,\"ok\":%s,\"blockers\":", o->tree,
+		       blockers.n ? "false" : "true");
 		json_print_err_list(stdout, &blockers);
 		puts("}");
 	} else if (blockers.n) {
@@ -117,7 +118,8 @@ static void print_probe(const struct probe *p, int r, bool json, bool first)
 
 	if (json) {
 		printf("%s\n{\"name\":\"%s\",\"ok\":%s,\"required\":%s,\"needed_by\":",
-		       first ? "" : ",", p->name, r ? "false" : "true", p->required ? "true" : "false");
+		       first ? "" : ",", p->name, r ? "false" : "true",
+		       p->required ? "true" : "false");
 		json_print_string(stdout, p->needed_by);
 		fputs(",\"why\":", stdout);
 		json_print_string(stdout, r ? why : "");
@@ -126,8 +128,11 @@ static void print_probe(const struct probe *p, int r, bool json, bool first)
 		putchar('}');
 		return;
 	}
-	printf("%-8s %-24s %s\n", !r ? "ok" : p->required ? "MISSING" : "without", p->name,
-	       p->needed_by);
+	printf("%-8s %-24s %s\n",
+	       !r	   ? "ok" :
+	       p->required ? "MISSING" :
+			     "without",
+	       p->name, p->needed_by);
 	if (r)
 		printf("%33s (%s) %s\n", "", why, p->hint);
 }

@@ -20,8 +20,8 @@
 
 struct invocation {
 	struct options *o;
-	char **rest;			/* after the command, NULL-ended */
-	int status;			/* to exit with */
+	char **rest; /* after the command, NULL-ended */
+	int status;  /* to exit with */
 	struct err_list problems;
 };
 

@@ -83,7 +83,8 @@ void help_print(FILE *f)
 	print_section(f, "restore:", CMD_RESTORE, false);
 	print_section(f, "check:", CMD_CHECK, false);
 	print_section(f, "all commands:", CMD_DUMP | CMD_RESTORE | CMD_CHECK | CMD_RECOVER, true);
-	fputs("  -h, --help\n  -V, --version\n\nBoolean options have a no- form. Known, not built, refused when given:\n", f);
+	fputs("  -h, --help\n  -V, --version\n\nBoolean options have a no- form. Known, not built, refused when given:\n",
+	      f);
 	for (d = option_table; d->name; d++) {
 		if (!d->missing)
 			continue;
@@ -96,7 +97,8 @@ void help_print(FILE *f)
 	fputs(column ? "\n" : "", f);
 	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no such process, 4 unsupported, "
 	      "5 bad image,\n6 the system lacks something, 7 conflict, 8 timeout, 9 cancelled. "
-	      "See stasis(8).\n", f);
+	      "See stasis(8).\n",
+	      f);
 }
 
 /* Roff: a hyphen that shall be typed is \-. */

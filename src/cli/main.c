@@ -47,8 +47,8 @@ static int open_log(const struct options *o, struct err *e)
 			err_sys(e, "open", "%s directory %s", o->work_dir ? "work" : "image", dir);
 			return err_class_set(e, ERR_USAGE);
 		}
-		fd = openat(dir_fd, o->log_file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
-			    0600);
+		fd = openat(dir_fd, o->log_file,
+			    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return err_sys(e, "open", "log file %s", o->log_file);
 	}

@@ -11,7 +11,7 @@
 #include "base/io.h"
 #include "cli/cli.h"
 
-#define FIRST_US 400000		/* shorter work shows nothing */
+#define FIRST_US 400000 /* shorter work shows nothing */
 #define NEXT_US 100000
 
 struct progress {

@@ -10,14 +10,19 @@
 const char *err_class_name(enum err_class class)
 {
 	static const char *const names[] = {
-		[ERR_NONE] = "none",	     [ERR_GENERAL] = "general",
-		[ERR_USAGE] = "usage",	     [ERR_TARGET] = "target",
-		[ERR_UNSUPPORTED] = "unsupported", [ERR_IMAGE] = "image",
-		[ERR_SYSTEM] = "system",     [ERR_CONFLICT] = "conflict",
-		[ERR_TIMEOUT] = "timeout",   [ERR_CANCELLED] = "cancelled",
+		[ERR_NONE] = "none",
+		[ERR_GENERAL] = "general",
+		[ERR_USAGE] = "usage",
+		[ERR_TARGET] = "target",
+		[ERR_UNSUPPORTED] = "unsupported",
+		[ERR_IMAGE] = "image",
+		[ERR_SYSTEM] = "system",
+		[ERR_CONFLICT] = "conflict",
+		[ERR_TIMEOUT] = "timeout",
+		[ERR_CANCELLED] = "cancelled",
 	};
 
-	return (size_t)class < ARRAY_SIZE(names) ? names[class] : "general";
+	return (size_t) class < ARRAY_SIZE(names) ? names[class] : "general";
 }
 
 void json_print_string(FILE *f, const char *s)

@@ -36,6 +36,7 @@
 #define NO_LSM "security labels are neither saved nor restored"
 #define NO_SERVICE "there is no service"
 
+/* clang-format off */
 const struct option_def option_table[] = {
 	{ "tree", 't', "PID", DUMP | PRE_DUMP | CHECK, OPT_PID, F(tree), NULL,
 	  "root of the process tree", NULL },
@@ -182,6 +183,7 @@ const struct option_def option_table[] = {
 	{ "experimental", 0, NULL, CHECK, FLAG(check_all), "the same as --all", NULL },
 	{ NULL, 0, NULL, 0, OPT_NONE, 0, NULL, NULL, NULL }
 };
+/* clang-format on */
 
 const struct cmd_name cmd_table[] = {
 	{ "dump", CMD_DUMP, "-t PID -D DIR", "write a process tree into images and end it", NULL },
@@ -190,7 +192,8 @@ const struct cmd_name cmd_table[] = {
 	{ "check", CMD_CHECK, "[--tree PID] [--feature NAME] [--json]",
 	  "say whether this kernel, or this process tree, can be handled", NULL },
 	{ "recover", CMD_RECOVER, "[DIR]",
-	  "put right what killed runs have left behind (journals in DIR, default /run/stasis)", NULL },
+	  "put right what killed runs have left behind (journals in DIR, default /run/stasis)",
+	  NULL },
 	{ "pre-dump", CMD_PRE_DUMP, NULL, NULL, NO_ITERATIVE },
 	{ "page-server", CMD_PAGE_SERVER, NULL, NULL, NO_PAGE_SERVER },
 	{ "service", CMD_SERVICE, NULL, NULL, NO_SERVICE },

@@ -323,6 +323,7 @@ int options_check(struct options *o, enum cmd cmd, struct err *e)
 	if (cmd == CMD_RESTORE && o->want_exec && !o->exec_cmd)
 		return need(e, "restore", "--exec-cmd needs a command: --exec-cmd -- COMMAND ...");
 	if (cmd == CMD_RESTORE && o->want_exec && o->restore_detached)
-		return need(e, "restore", "--exec-cmd and --restore-detached contradict each other");
+		return need(e, "restore",
+			    "--exec-cmd and --restore-detached contradict each other");
 	return check_scripts(o, e);
 }

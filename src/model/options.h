@@ -16,16 +16,25 @@
 struct err;
 
 enum cmd {
-	CMD_DUMP = 1, CMD_RESTORE = 2, CMD_CHECK = 4, CMD_RECOVER = 8, CMD_PRE_DUMP = 16,
-	CMD_PAGE_SERVER = 32, CMD_SERVICE = 64, CMD_SWRK = 128, CMD_DEDUP = 256,
-	CMD_LAZY_PAGES = 512, CMD_CPUINFO = 1024, CMD_ALL = 2047
+	CMD_DUMP = 1,
+	CMD_RESTORE = 2,
+	CMD_CHECK = 4,
+	CMD_RECOVER = 8,
+	CMD_PRE_DUMP = 16,
+	CMD_PAGE_SERVER = 32,
+	CMD_SERVICE = 64,
+	CMD_SWRK = 128,
+	CMD_DEDUP = 256,
+	CMD_LAZY_PAGES = 512,
+	CMD_CPUINFO = 1024,
+	CMD_ALL = 2047
 };
 
 /* Strings and lists are owned by the struct; exec_cmd points into argv. */
 struct options {
 	pid_t tree;
-	char *images_dir;		/* default "." */
-	char *work_dir;			/* NULL: the images directory */
+	char *images_dir; /* default "." */
+	char *work_dir;	  /* NULL: the images directory */
 	bool leave_running;
 	bool leave_stopped;
 	bool restore_detached;
@@ -33,32 +42,32 @@ struct options {
 	char *pidfile;
 	char *root;
 	bool shell_job;
-	uint64_t ghost_limit;		/* bytes */
+	uint64_t ghost_limit; /* bytes */
 	char *freeze_cgroup;
-	unsigned timeout;		/* seconds */
+	unsigned timeout; /* seconds */
 	char **action_scripts;
 	size_t n_action_scripts;
 	char *log_file;
-	int verbosity;			/* 0 to 4, 4 is debug */
-	char *log_format;		/* "human" or "json" */
-	bool log_json;			/* set by options_check() */
+	int verbosity;	  /* 0 to 4, 4 is debug */
+	char *log_format; /* "human" or "json" */
+	bool log_json;	  /* set by options_check() */
 	bool display_stats;
-	char *file_validation;		/* "filesize" or "buildid" */
+	char *file_validation; /* "filesize" or "buildid" */
 	bool skip_file_rwx_check;
 	bool no_sync;
-	char *exec_tasks;		/* "include" or "refuse" */
-	bool json;			/* check, --json */
-	bool plan;			/* restore --plan: print the programs, do nothing */
-	bool want_exec;			/* --exec-cmd was given */
-	char **exec_cmd;		/* after "--", NULL-ended */
-	char **configs;			/* --config, in order */
+	char *exec_tasks; /* "include" or "refuse" */
+	bool json;	  /* check, --json */
+	bool plan;	  /* restore --plan: print the programs, do nothing */
+	bool want_exec;	  /* --exec-cmd was given */
+	char **exec_cmd;  /* after "--", NULL-ended */
+	char **configs;	  /* --config, in order */
 	size_t n_configs;
 	bool no_default_config;
-	char **features;		/* check --feature */
+	char **features; /* check --feature */
 	size_t n_features;
-	bool check_all;			/* check --all, --extra, --experimental */
+	bool check_all; /* check --all, --extra, --experimental */
 
-	char **unused;			/* given, but of another command: to be warned about */
+	char **unused; /* given, but of another command: to be warned about */
 	size_t n_unused;
 
 	/* Called now and then during long work; NULL when nobody looks. @total 0: unknown. */
@@ -67,33 +76,40 @@ struct options {
 };
 
 enum opt_type {
-	OPT_BOOL,		/* has a no- form */
-	OPT_FLAG,		/* has none */
-	OPT_PID, OPT_UINT, OPT_SIZE, OPT_STR, OPT_CHOICE, OPT_LIST, OPT_VERBOSITY,
-	OPT_NONE		/* no field: not built */
+	OPT_BOOL, /* has a no- form */
+	OPT_FLAG, /* has none */
+	OPT_PID,
+	OPT_UINT,
+	OPT_SIZE,
+	OPT_STR,
+	OPT_CHOICE,
+	OPT_LIST,
+	OPT_VERBOSITY,
+	OPT_NONE /* no field: not built */
 };
 
 struct option_def {
 	const char *name;
-	char letter;		/* 0: none */
-	const char *arg;	/* what it is called in --help; "[X]" when it may be left out; NULL: takes none */
-	unsigned cmds;		/* CMD_* it belongs to */
+	char letter; /* 0: none */
+	const char *
+		arg; /* what it is called in --help; "[X]" when it may be left out; NULL: takes none */
+	unsigned cmds; /* CMD_* it belongs to */
 	enum opt_type type;
-	size_t offset;		/* of the field; lists: the counter follows the pointer */
-	const char *values;	/* OPT_CHOICE: "a|b" */
+	size_t offset;	    /* of the field; lists: the counter follows the pointer */
+	const char *values; /* OPT_CHOICE: "a|b" */
 	const char *help;
-	const char *missing;	/* not built: what is missing. Asking for it is refused. */
+	const char *missing; /* not built: what is missing. Asking for it is refused. */
 };
-extern const struct option_def option_table[];	/* ends with a NULL name */
+extern const struct option_def option_table[]; /* ends with a NULL name */
 
 struct cmd_name {
 	const char *name;
 	enum cmd cmd;
-	const char *args;	/* synopsis after the name */
+	const char *args; /* synopsis after the name */
 	const char *help;
-	const char *missing;	/* as in struct option_def */
+	const char *missing; /* as in struct option_def */
 };
-extern const struct cmd_name cmd_table[];	/* ends with a NULL name */
+extern const struct cmd_name cmd_table[]; /* ends with a NULL name */
 
 void options_init(struct options *o);
 void options_free(struct options *o);

@@ -74,7 +74,8 @@ static int read_line(struct options *o, enum cmd cmd, char *line, const char *at
 
 	r = split_line(line, &name, &value);
 	if (r < 0)
-		return err_set(e, ERR_USAGE, EINVAL, "read", at, "a quote does not end, or text follows it");
+		return err_set(e, ERR_USAGE, EINVAL, "read", at,
+			       "a quote does not end, or text follows it");
 	if (r == 0)
 		return 0;
 	snprintf(where, sizeof(where), "%s: %s", at, name);
@@ -188,8 +189,9 @@ static void make_getopt(struct getopt_table *t)
 	*l++ = (struct option){ "help-man", no_argument, NULL, 'm' };
 	for (i = 0; option_table[i].name && i < MAX_OPTIONS; i++) {
 		const struct option_def *d = &option_table[i];
-		int arg = !d->arg ? no_argument :
-			  option_arg_optional(d) ? optional_argument : required_argument;
+		int arg = !d->arg		 ? no_argument :
+			  option_arg_optional(d) ? optional_argument :
+						   required_argument;
 
 		*l++ = (struct option){ d->name, arg, NULL, 256 + 2 * i };
 		if (d->letter) {
@@ -309,7 +311,8 @@ static int find_command(const char *name, const struct cmd_name **ret, struct er
 	if (!c->name)
 		return option_unknown("command", name, name, cmd_name_at, e);
 	if (c->missing)
-		return err_set(e, ERR_USAGE, ENOTSUP, "use", name, "it is not built yet: %s", c->missing);
+		return err_set(e, ERR_USAGE, ENOTSUP, "use", name, "it is not built yet: %s",
+			       c->missing);
 	*ret = c;
 	return 0;
 }

@@ -64,7 +64,9 @@ static void test_values(void **state)
 
 static void test_bad_values(void **state)
 {
-	static const char *const pids[] = { "0", "-1", "+1", "12x", "0x10", " 1", "99999999999", "" };
+	static const char *const pids[] = {
+		"0", "-1", "+1", "12x", "0x10", " 1", "99999999999", ""
+	};
 	char line[64];
 	size_t i;
 
@@ -109,7 +111,9 @@ static void test_not_built(void **state)
 		if (!d->missing)
 			continue;
 		snprintf(line, sizeof(line), "dump -t 1 --%s%s", d->name,
-			 !d->arg ? "" : option_arg_optional(d) ? "=x" : " x");
+			 !d->arg		? "" :
+			 option_arg_optional(d) ? "=x" :
+						  " x");
 		refused(line, d->name, "not built yet: ");
 		if (d->arg)
 			continue;
@@ -195,7 +199,8 @@ static void test_table(void **state)
 		assert_int_equal(!d->missing, d->type != OPT_NONE);
 		for (f = d + 1; f->name; f++) {
 			assert_string_not_equal(d->name, f->name);
-			assert_true(!d->letter || d->letter != f->letter || d->missing || f->missing);
+			assert_true(!d->letter || d->letter != f->letter || d->missing ||
+				    f->missing);
 		}
 	}
 }
