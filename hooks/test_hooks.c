@@ -27,11 +27,11 @@ static int setup(void **state)
 {
 	struct dir *d = calloc(1, sizeof(*d));
 
-	strcpy(d->path, "/tmp/test_hooks.XXXXXX");
-	if (!d || !mkdtemp(d->path))
+	if (!d)
 		return -1;
 	*state = d;
-	return 0;
+	strcpy(d->path, "/tmp/test_hooks.XXXXXX");
+	return mkdtemp(d->path) ? 0 : -1;
 }
 
 static int teardown(void **state)

@@ -11,14 +11,15 @@
 int archive_lib_get(const struct archive_lib **ret, struct err *e)
 {
 	static struct archive_lib lib;	/* a cache: the same for everybody, filled once */
+	static void *so;
 	static bool loaded;
-	void *so;
 
 	if (loaded) {
 		*ret = &lib;
 		return 0;
 	}
-	so = dlopen(LIBARCHIVE, RTLD_LAZY | RTLD_LOCAL);
+	if (!so)
+		so = dlopen(LIBARCHIVE, RTLD_LAZY | RTLD_LOCAL);
 	if (!so) {
 		const char *why = dlerror();
 

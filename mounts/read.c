@@ -43,9 +43,9 @@ static ssize_t sys_listmount(uint64_t id, uint64_t ns, uint64_t last, uint64_t *
 
 static int ns_id(pid_t pid, uint64_t *ret, struct err *e)
 {
-	_cleanup_close_ int fd = -EBADF;
 	char path[48] = "/proc/self/ns/mnt";
 	__u64 id;
+	int fd, r = 0;
 
 	if (pid)
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
@@ -53,9 +53,11 @@ static int ns_id(pid_t pid, uint64_t *ret, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "open", "%s", path);
 	if (ioctl(fd, NS_GET_MNTNS_ID, &id))
-		return err_sys(e, "ioctl NS_GET_MNTNS_ID", "%s", path);
-	*ret = id;
-	return 0;
+		r = err_sys(e, "ioctl NS_GET_MNTNS_ID", "%s", path);
+	else
+		*ret = id;
+	close(fd);
+	return r;
 }
 
 /* The hidden root filesystem under everything: the mount that is its own parent. */
