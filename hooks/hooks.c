@@ -27,9 +27,9 @@
 
 struct point {
 	const char *name;
-	bool fatal;		/* a failure stops the operation */
-	bool notify_only;	/* for the client, not for scripts */
-	bool veto;		/* a script's status becomes the tool's */
+	bool fatal;	  /* a failure stops the operation */
+	bool notify_only; /* for the client, not for scripts */
+	bool veto;	  /* a script's status becomes the tool's */
 };
 
 static const struct point points[HOOK_POINTS] = {
@@ -63,9 +63,9 @@ bool hook_is_fatal(enum hook_point p)
 /* What a child needs, made before the fork: afterwards only plain system calls. */
 struct child {
 	const char *path;
-	char *env_action, *env_dir, *env_pid;	/* "NAME=value"; env_pid may be NULL */
+	char *env_action, *env_dir, *env_pid; /* "NAME=value"; env_pid may be NULL */
 	char **env;
-	int report;		/* tells the errno of a failed exec */
+	int report; /* tells the errno of a failed exec */
 };
 
 static bool is_ours(const char *var)
@@ -186,7 +186,7 @@ static int script_start(const struct child *c, pid_t *ret, struct err *e)
 	if (!pid) {
 		struct child mine = *c;
 
-		setpgid(0, 0);	/* so that its own children can be ended with it */
+		setpgid(0, 0); /* so that its own children can be ended with it */
 		mine.report = pipefd[1];
 		child_exec(&mine);
 	}
@@ -219,8 +219,9 @@ static int script_run(const struct hooks *h, enum hook_point p, const char *path
 	if (r)
 		return r;
 	if (WIFSIGNALED(status))
-		return err_set(e, ERR_GENERAL, EINTR, "run", path, "the script was killed by signal %d (%s)",
-			       WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return err_set(e, ERR_GENERAL, EINTR, "run", path,
+			       "the script was killed by signal %d (%s)", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
 	if (WEXITSTATUS(status)) {
 		if (ret_status)
 			*ret_status = WEXITSTATUS(status);
@@ -240,7 +241,8 @@ static int point_failed(enum hook_point p, int have, const struct err *new, stru
 		return err_in(e, "hook %s", points[p].name);
 	}
 	err_format(new, text, sizeof(text));
-	log_warn("hook %s: %s, going on", points[p].name, text);
+	log_warn("hook %s: %s%s", points[p].name, text,
+		 have ? " (after another failed)" : ", going on");
 	return have;
 }
 
@@ -268,7 +270,7 @@ int hooks_run(const struct hooks *h, enum hook_point p, pid_t init_pid, int *ret
 		r = script_run(h, p, h->scripts[i], init_pid, &status, &se);
 		if (!r)
 			continue;
-		if (se.class == ERR_CANCELLED && cancelled()) {	/* stops everything at any point */
+		if (se.class == ERR_CANCELLED && cancelled()) { /* stops everything at any point */
 			*e = se;
 			return err_in(e, "hook %s", points[p].name);
 		}

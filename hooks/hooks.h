@@ -16,16 +16,27 @@
 struct err;
 
 enum hook_point {
-	HOOK_PRE_STREAM, HOOK_PRE_DUMP, HOOK_NETWORK_LOCK, HOOK_QUERY_EXT_FILES, HOOK_POST_DUMP,
-	HOOK_NETWORK_UNLOCK, HOOK_PRE_RESTORE, HOOK_SETUP_NAMESPACES, HOOK_POST_SETUP_NAMESPACES,
-	HOOK_ORPHAN_PTS_MASTER, HOOK_POST_RESTORE, HOOK_PRE_RESUME, HOOK_POST_RESUME,
-	HOOK_STATUS_READY, HOOK_POINTS
+	HOOK_PRE_STREAM,
+	HOOK_PRE_DUMP,
+	HOOK_NETWORK_LOCK,
+	HOOK_QUERY_EXT_FILES,
+	HOOK_POST_DUMP,
+	HOOK_NETWORK_UNLOCK,
+	HOOK_PRE_RESTORE,
+	HOOK_SETUP_NAMESPACES,
+	HOOK_POST_SETUP_NAMESPACES,
+	HOOK_ORPHAN_PTS_MASTER,
+	HOOK_POST_RESTORE,
+	HOOK_PRE_RESUME,
+	HOOK_POST_RESUME,
+	HOOK_STATUS_READY,
+	HOOK_POINTS
 };
 
 struct hooks {
-	char *const *scripts;	/* in the order given by the user */
+	char *const *scripts; /* in the order given by the user */
 	size_t n_scripts;
-	int images_fd;		/* CRTOOLS_IMAGE_DIR is /proc/PID/fd/N of this */
+	int images_fd; /* CRTOOLS_IMAGE_DIR is /proc/PID/fd/N of this */
 	/* A client that wants notifications; NULL if none. Returns 0 or a negative errno. */
 	int (*notify)(void *ctx, const char *point, pid_t pid, int fd, struct err *e);
 	void *notify_ctx;

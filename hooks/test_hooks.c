@@ -87,7 +87,9 @@ static void test_order_and_environment(void **state)
 	char out[512], want[512];
 	struct hooks h;
 
-	script(d, "#!/bin/sh\necho a $CRTOOLS_SCRIPT_ACTION $CRTOOLS_IMAGE_DIR $CRTOOLS_INIT_PID >>${0%/*}/out\n", 0755);
+	script(d,
+	       "#!/bin/sh\necho a $CRTOOLS_SCRIPT_ACTION $CRTOOLS_IMAGE_DIR $CRTOOLS_INIT_PID >>${0%/*}/out\n",
+	       0755);
 	script(d, "#!/bin/sh\necho b ${CRTOOLS_INIT_PID-none} >>${0%/*}/out\n", 0755);
 	h = hooks(d);
 	assert_int_equal(hooks_run(&h, HOOK_PRE_DUMP, 0, NULL, &e), 0);
@@ -188,11 +190,13 @@ static void test_clean_start(void **state)
 	struct dir *d = *state;
 	struct err e = { 0 };
 	char out[256];
-	int fd = open("/dev/null", O_RDONLY);	/* not close-on-exec */
+	int fd = open("/dev/null", O_RDONLY); /* not close-on-exec */
 	struct hooks h;
 
 	signal(SIGUSR1, SIG_IGN);
-	script(d, "#!/bin/sh\n{ [ -e /proc/self/fd/9 ] && echo leaked; grep SigIgn /proc/self/status; } >${0%/*}/out\n", 0755);
+	script(d,
+	       "#!/bin/sh\n{ [ -e /proc/self/fd/9 ] && echo leaked; grep SigIgn /proc/self/status; } >${0%/*}/out\n",
+	       0755);
 	h = hooks(d);
 	dup2(fd, 9);
 	assert_int_equal(hooks_run(&h, HOOK_PRE_DUMP, 0, NULL, &e), 0);
@@ -245,9 +249,14 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_order_and_environment), T(test_all_run_and_first_failure_counts),
-		T(test_veto_status), T(test_too_late_to_fail), T(test_cannot_run),
-		T(test_signal_is_told), T(test_clean_start), T(test_client_first),
+		T(test_order_and_environment),
+		T(test_all_run_and_first_failure_counts),
+		T(test_veto_status),
+		T(test_too_late_to_fail),
+		T(test_cannot_run),
+		T(test_signal_is_told),
+		T(test_clean_start),
+		T(test_client_first),
 		cmocka_unit_test(test_names),
 	};
 

@@ -58,7 +58,8 @@ int main(int argc, char **argv)
 	case_ready();
 	case_check(access("/sys/kernel", F_OK) < 0, "/sys is mounted again");
 	mount_in("slave");
-	case_check(!has("shared") && !has("peer") && has("slave"), "the slave gives its mounts away");
+	case_check(!has("shared") && !has("peer") && has("slave"),
+		   "the slave gives its mounts away");
 	case_path(path, "slave/inner");
 	case_sys(umount(path));
 	mount_in("peer");

@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 	case_sys(bind(s, (struct sockaddr *)&sa, sizeof(sa)));
 	case_check(sendto(s, "hello", 5, 0, (struct sockaddr *)&sa, sizeof(sa)) == 5, "sendto: %s",
 		   strerror(errno));
-	case_check(recv(s, buf, sizeof(buf), MSG_DONTWAIT) == 5, "nothing came back: %s", strerror(errno));
+	case_check(recv(s, buf, sizeof(buf), MSG_DONTWAIT) == 5, "nothing came back: %s",
+		   strerror(errno));
 	case_pass();
 }

@@ -24,7 +24,8 @@ static size_t mounts(char *buf, size_t size)
 		char text[8192];
 
 		rest = strstr(line, " - ");
-		if (!rest || sscanf(line, "%*d %*d %*s %2047s %2047s %255s", root, point, flags) != 3)
+		if (!rest ||
+		    sscanf(line, "%*d %*d %*s %2047s %2047s %255s", root, point, flags) != 3)
 			case_fail("mountinfo is not understood: %s", line);
 		snprintf(text, sizeof(text), "%s %s %s%s", root, point, flags, rest);
 		/* Order says nothing: add up. */
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
 
 	case_begin(argc, argv);
 	case_sys(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL));
-	case_sys(mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, NULL));
+	case_sys(
+		mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, NULL));
 	mounts(before, sizeof(before));
 	case_ready();
 	case_sys(readlink("/proc/self", self, sizeof(self) - 1));

@@ -35,8 +35,8 @@ static void check_file(const char *path, const char *text)
 	int fd = open(path, O_RDONLY);
 
 	case_check(fd >= 0, "cannot open %s: %s", path, strerror(errno));
-	case_check(read(fd, buf, sizeof(buf) - 1) >= 0 && !strcmp(buf, text), "%s holds \"%s\"", path,
-		   buf);
+	case_check(read(fd, buf, sizeof(buf) - 1) >= 0 && !strcmp(buf, text), "%s holds \"%s\"",
+		   path, buf);
 	close(fd);
 }
 
@@ -45,7 +45,8 @@ static void set_up(void)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX, .sun_path = "sub/stale" };
 	int fd;
 
-	case_sys(mount("scratch", "/mnt", "tmpfs", MS_NOSUID | MS_NODEV, "size=8m,nr_inodes=1000,mode=751"));
+	case_sys(mount("scratch", "/mnt", "tmpfs", MS_NOSUID | MS_NODEV,
+		       "size=8m,nr_inodes=1000,mode=751"));
 	case_sys(chdir("/mnt"));
 	case_sys(mkdir("sub", 02775));
 	case_sys(chmod("sub", 02775));
@@ -87,7 +88,8 @@ static void check_meta(const char *path, mode_t mode, uid_t uid, gid_t gid, bool
 
 	case_check(!lstat(path, &st), "%s is gone: %s", path, strerror(errno));
 	case_check(st.st_mode == mode, "%s has mode %o", path, st.st_mode);
-	case_check(st.st_uid == uid && st.st_gid == gid, "%s has owner %d:%d", path, st.st_uid, st.st_gid);
+	case_check(st.st_uid == uid && st.st_gid == gid, "%s has owner %d:%d", path, st.st_uid,
+		   st.st_gid);
 	case_check(!timed || (st.st_mtim.tv_sec == times[1].tv_sec &&
 			      st.st_mtim.tv_nsec == times[1].tv_nsec),
 		   "%s has time %ld.%09ld", path, (long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
@@ -108,7 +110,8 @@ static void verify(void)
 	check_meta("sub/stale", S_IFSOCK | 0755, 0, 0, false);
 	check_meta("null", S_IFCHR | 0644, 0, 0, false);
 	case_sys(lstat("null", &a));
-	case_check(a.st_rdev == makedev(1, 3), "the node is %u:%u", major(a.st_rdev), minor(a.st_rdev));
+	case_check(a.st_rdev == makedev(1, 3), "the node is %u:%u", major(a.st_rdev),
+		   minor(a.st_rdev));
 	check_file("sub/a", "content");
 	check_file("odd\nname \377", "odd");
 	case_sys(stat("sub/a", &a));
@@ -116,7 +119,8 @@ static void verify(void)
 	case_check(a.st_ino == b.st_ino && a.st_nlink == 2, "the hard link is a copy");
 	case_sys(readlink("link", buf, sizeof(buf) - 1));
 	case_check(!strcmp(buf, "/etc/no such \303\244 file"), "the link names %s", buf);
-	case_check(getxattr("sub/a", "trusted.case", buf, sizeof(buf)) == 3 && !memcmp(buf, "v\0w", 3),
+	case_check(getxattr("sub/a", "trusted.case", buf, sizeof(buf)) == 3 &&
+			   !memcmp(buf, "v\0w", 3),
 		   "the extended attribute is lost");
 	case_sys(stat("holes", &a));
 	case_check(a.st_size == 2 * HOLE && a.st_blocks < 64, "holes: size %ld, %ld blocks",
@@ -151,7 +155,8 @@ int main(int argc, char **argv)
 	case_sys(lseek(fd, 3, SEEK_SET));
 	case_sys(chdir("/"));
 	case_ready();
-	case_check(read(fd, buf, 4) == 4 && !strcmp(buf, "tent"), "the open file reads \"%s\"", buf);
+	case_check(read(fd, buf, 4) == 4 && !strcmp(buf, "tent"), "the open file reads \"%s\"",
+		   buf);
 	case_sys(chdir("/mnt"));
 	verify();
 	case_pass();
