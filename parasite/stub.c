@@ -39,8 +39,8 @@
 /* How long all stubs together may take for one phase. */
 #define PHASE_TIMEOUT_US (120ull * 1000 * 1000)
 
-static int arena_map(struct stub_set *s, const uint64_t (*ranges)[2], size_t n_ranges, size_t n_tasks,
-		     size_t n_threads, size_t data, struct err *e)
+static int arena_map(struct stub_set *s, const uint64_t (*ranges)[2], size_t n_ranges,
+		     size_t n_tasks, size_t n_threads, size_t data, struct err *e)
 {
 	_cleanup_close_ int fd = -EBADF;
 	size_t len = ARENA_BASE + n_tasks * ARENA_PER_TASK + n_threads * ARENA_PER_THREAD +
@@ -61,8 +61,8 @@ static int arena_map(struct stub_set *s, const uint64_t (*ranges)[2], size_t n_r
 		    MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
 	if (base == MAP_FAILED)
 		return err_sys(e, "mmap", "the arena's code");
-	if (mmap(base + code, len - code, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
-		 code) == MAP_FAILED) {
+	if (mmap(base + code, len - code, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		 fd, code) == MAP_FAILED) {
 		err_sys(e, "mmap", "the arena");
 		munmap(base, code);
 		return -e->code;
@@ -83,7 +83,8 @@ static int room_for_fds(int top, struct err *e)
 		err_set(e, ERR_SYSTEM, EMFILE, "reserve descriptors", "RLIMIT_NOFILE",
 			"the tree holds descriptor numbers up to %d, our hard limit is %llu", top,
 			(unsigned long long)l.rlim_max);
-		return err_hint(e, "raise the hard limit of open files (ulimit -Hn) before restoring");
+		return err_hint(e,
+				"raise the hard limit of open files (ulimit -Hn) before restoring");
 	}
 	l.rlim_cur = l.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &l))
@@ -91,13 +92,24 @@ static int room_for_fds(int top, struct err *e)
 	return 0;
 }
 
-/* Reserved before anything else is opened, so that no object of the tree takes their numbers. */
+/* The first run of @n numbers from @from on that none of our open files has. */
+static int free_numbers(int from, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (fcntl(from + i, F_GETFD) >= 0) {
+			from += i + 1;
+			i = -1;
+		}
+	return from;
+}
+
+/* Reserved before the objects of the tree are opened, so that none of them takes these numbers. */
 static int socks_open(struct stub_set *s, int max_fd, size_t n_tasks, struct err *e)
 {
 	int n = n_tasks < SOCKS_MAX ? (int)n_tasks : SOCKS_MAX;
 	int r;
 
-	s->sock_base = max_fd + 1 < 64 ? 64 : max_fd + 1;
+	s->sock_base = free_numbers(max_fd + 1 < 64 ? 64 : max_fd + 1, n);
 	r = room_for_fds(s->sock_base + n, e);
 	if (r)
 		return r;
@@ -121,8 +133,9 @@ static int socks_open(struct stub_set *s, int max_fd, size_t n_tasks, struct err
 	return 0;
 }
 
-int stubs_new(struct stub_set **ret, struct pool *pool, const uint64_t (*ranges)[2], size_t n_ranges,
-	      int max_fd, size_t n_tasks, size_t n_threads, size_t data, struct err *e)
+int stubs_new(struct stub_set **ret, struct pool *pool, const uint64_t (*ranges)[2],
+	      size_t n_ranges, int max_fd, size_t n_tasks, size_t n_threads, size_t data,
+	      struct err *e)
 {
 	struct stub_set *s = pool_alloc(pool, sizeof(*s));
 	int r;
@@ -258,12 +271,14 @@ static int own_maps_read(struct own_maps *o, const struct arena *a, struct err *
 	char *line = text;
 
 	if (len < 0)
-		return err_set(e, ERR_SYSTEM, -len, "read", "/proc/self/maps", "%s", strerror(-len));
+		return err_set(e, ERR_SYSTEM, -len, "read", "/proc/self/maps", "%s",
+			       strerror(-len));
 	for (; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 		uint64_t start = strtoull(line, &line, 16);
 		uint64_t end = strtoull(line + 1, &line, 16);
 
-		if (end > USER_TOP || (start >= (uint64_t)a->base && end <= (uint64_t)a->base + a->len))
+		if (end > USER_TOP ||
+		    (start >= (uint64_t)a->base && end <= (uint64_t)a->base + a->len))
 			continue;
 		/* It takes DONTFORK but not DOFORK: helpers forked later would have no clock. */
 		if (memmem(line, (size_t)(strchrnul(line, '\n') - line), "[vvar", 5))
@@ -361,8 +376,10 @@ int stubs_birth(struct stub_set *s, uint64_t flags, bool set_pid, struct err *e)
 		err_sys(e, "clone3", "root task, pid %d", root->pid);
 		if (pid == -EEXIST) {
 			err_class_set(e, ERR_CONFLICT);
-			err_hint(e, "pid %d is in use; end that process or restore in a new pid namespace",
-				 root->pid);
+			err_hint(
+				e,
+				"pid %d is in use; end that process or restore in a new pid namespace",
+				root->pid);
 		}
 		return pid;
 	}
@@ -466,7 +483,9 @@ static int send_some(int sock, const int *fds, size_t n, struct err *e)
 	} control;
 	char byte = 0;
 	struct iovec v = { &byte, 1 };
-	struct msghdr mh = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr mh = { .msg_iov = &v,
+			     .msg_iovlen = 1,
+			     .msg_control = control.buf,
 			     .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 
@@ -519,7 +538,8 @@ int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e)
 				return r;
 		}
 		for (size_t at = 0; at < fds[i].n; at += FDS_PER_MESSAGE) {
-			size_t c = fds[i].n - at < FDS_PER_MESSAGE ? fds[i].n - at : FDS_PER_MESSAGE;
+			size_t c = fds[i].n - at < FDS_PER_MESSAGE ? fds[i].n - at :
+								     FDS_PER_MESSAGE;
 
 			r = send_some(s->socks[i % s->n_socks], fds[i].v + at, c, e);
 			if (r)
