@@ -56,9 +56,9 @@ struct checkpoint {
 	struct freezer *freezer;
 	struct remote_freeze fz;
 	struct remote *remote;
-	int *ret_status;	/* shared between worker and parent */
+	int *ret_status; /* shared between worker and parent */
 	bool net_locked;
-	bool committed;		/* the images are whole: a veto leaves them */
+	bool committed; /* the images are whole: a veto leaves them */
 	uint64_t t_freeze, t_frozen;
 	struct dump_times times;
 };
@@ -415,6 +415,7 @@ static int step_files(void *ctx, struct err *e)
 	struct model *m = c->m;
 	int r = 0;
 
+	fd_set_mount_id_fn(m, mounts_id_of);
 	for (size_t i = 0; !r && i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
 		uint64_t brk;
@@ -579,12 +580,13 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 	int r;
 
 	*ret_status = 0;
-	c.ret_status = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-			    0);
+	c.ret_status =
+		mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (c.ret_status == MAP_FAILED)
 		return err_sys(e, "mmap", "a shared page");
 	c.m = model_new(o);
-	c.hooks = (struct hooks){ .scripts = o->action_scripts, .n_scripts = o->n_action_scripts,
+	c.hooks = (struct hooks){ .scripts = o->action_scripts,
+				  .n_scripts = o->n_action_scripts,
 				  .images_fd = -1 };
 	r = not_ourselves(o, e);
 	if (!r)

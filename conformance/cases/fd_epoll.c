@@ -96,7 +96,9 @@ int main(int argc, char **argv)
 		   (unsigned long long)v);
 	case_check(read(ef, &v, 8) == -1 && errno == EAGAIN, "the eventfd lost O_NONBLOCK");
 	for (int i = 0; i < 3; i++)
-		case_check(read(sem, &v, 8) == 8 && v == 1, "semaphore: %llu", (unsigned long long)v);
-	case_check(fcntl(sem, F_GETFD) == FD_CLOEXEC && fcntl(ep, F_GETFD) == FD_CLOEXEC, "FD_CLOEXEC");
+		case_check(read(sem, &v, 8) == 8 && v == 1, "semaphore: %llu",
+			   (unsigned long long)v);
+	case_check(fcntl(sem, F_GETFD) == FD_CLOEXEC && fcntl(ep, F_GETFD) == FD_CLOEXEC,
+		   "FD_CLOEXEC");
 	case_pass();
 }

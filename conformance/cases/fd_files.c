@@ -70,9 +70,9 @@ int main(int argc, char **argv)
 	at(path, O_RDWR | O_CREAT, 10);
 	case_sys(write(10, "0123456789abcdefghijklmnopqrstuvwxyz", 36));
 	case_sys(lseek(10, 7, SEEK_SET));
-	at(path, O_RDONLY | O_CLOEXEC, 11);	/* own position */
+	at(path, O_RDONLY | O_CLOEXEC, 11); /* own position */
 	case_sys(lseek(11, 4ll << 32, SEEK_SET));
-	case_sys(dup2(10, 12));			/* shares with 10 */
+	case_sys(dup2(10, 12)); /* shares with 10 */
 	at(path, O_WRONLY | O_APPEND | O_NONBLOCK, 13);
 	at(path, O_PATH, 14);
 	at(dir, O_RDONLY | O_DIRECTORY, 15);
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 	at("/dev/urandom", O_RDONLY, 20);
 	at("/dev/random", O_RDONLY, 21);
 	at(path, O_RDWR | O_SYNC | O_NOATIME, 22);
-	case_sys(lseek(22, 70, SEEK_SET));	/* beyond the end */
+	case_sys(lseek(22, 70, SEEK_SET)); /* beyond the end */
 	own.pid = getpid();
 	case_sys(fcntl(13, F_SETOWN_EX, &own));
 	case_sys(fcntl(13, F_SETSIG, SIGUSR1));
@@ -117,14 +117,15 @@ int main(int argc, char **argv)
 	check_flags(high, O_ACCMODE, O_RDWR, true);
 	case_check(lseek(11, 0, SEEK_CUR) == 4ll << 32, "position of 11: %lld",
 		   (long long)lseek(11, 0, SEEK_CUR));
-	case_check(lseek(10, 0, SEEK_CUR) == 7, "position of 10: %lld", (long long)lseek(10, 0, SEEK_CUR));
+	case_check(lseek(10, 0, SEEK_CUR) == 7, "position of 10: %lld",
+		   (long long)lseek(10, 0, SEEK_CUR));
 	case_check(read(12, c, 3) == 3 && !memcmp(c, "789", 3), "12 reads %.3s", c);
 	case_check(lseek(10, 0, SEEK_CUR) == 10, "10 and 12 share no position");
 	case_check(lseek(high, 0, SEEK_CUR) == 10, "10 and %d share no position", high);
 	case_check(lseek(22, 0, SEEK_CUR) == 70, "position of 22");
 	case_touch("moved");
-	case_check(write(13, "END", 3) == 3 && lseek(13, 0, SEEK_CUR) == 39, "appending wrote at %lld",
-		   (long long)lseek(13, 0, SEEK_CUR));
+	case_check(write(13, "END", 3) == 3 && lseek(13, 0, SEEK_CUR) == 39,
+		   "appending wrote at %lld", (long long)lseek(13, 0, SEEK_CUR));
 	case_check(read(18, c, 4) == 4 && !c[0] && !c[3], "/dev/zero");
 	case_check(write(19, "x", 1) == -1 && errno == ENOSPC, "/dev/full");
 	case_check(read(20, c, 4) == 4 && read(21, c, 4) == 4, "/dev/urandom, /dev/random");

@@ -80,18 +80,24 @@ int main(int argc, char **argv)
 	case_check(read(rd, c, 3) == 3 && !memcmp(c, "gin", 3), "content %.3s", c);
 	case_check(pread(rd, c, 3, HOLE) == 3 && !memcmp(c, "end", 3), "content behind the hole");
 	case_check(write(wr, "more", 4) == 4 && pread(rd, c, 4, HOLE + 100000) == 4 &&
-		   !memcmp(c, "more", 4), "one file's writing is not the other's");
+			   !memcmp(c, "more", 4),
+		   "one file's writing is not the other's");
 	memcpy(map, "BEGIN", 5);
-	case_check(pread(rd, c, 5, 0) == 5 && !memcmp(c, "BEGIN", 5), "the mapping is another file");
-	case_check(pread(taken, c, 16, 0) == 3 && !memcmp(c, "old", 3), "the removed file of a taken name");
+	case_check(pread(rd, c, 5, 0) == 5 && !memcmp(c, "BEGIN", 5),
+		   "the mapping is another file");
+	case_check(pread(taken, c, 16, 0) == 3 && !memcmp(c, "old", 3),
+		   "the removed file of a taken name");
 	fd = open(b, O_RDONLY);
-	case_check(fd >= 0 && read(fd, c, 16) == 5 && !memcmp(c, "newer", 5), "the file of the taken name");
-	case_check(pread(in, c, 16, 0) == 5 && !memcmp(c, "below", 5), "the file in a removed directory");
+	case_check(fd >= 0 && read(fd, c, 16) == 5 && !memcmp(c, "newer", 5),
+		   "the file of the taken name");
+	case_check(pread(in, c, 16, 0) == 5 && !memcmp(c, "below", 5),
+		   "the file in a removed directory");
 	case_check(access(dir, F_OK) == -1 && errno == ENOENT, "the removed directory is back");
 	case_check(pread(tmp, c, 16, 0) == 7 && !memcmp(c, "tmpfile", 7), "the O_TMPFILE file");
 	snprintf(p, sizeof(p), "/proc/self/fd/%d", tmp);
 	unlink(named);
-	case_check(!linkat(AT_FDCWD, p, AT_FDCWD, named, AT_SYMLINK_FOLLOW), "linkat: %s", strerror(errno));
+	case_check(!linkat(AT_FDCWD, p, AT_FDCWD, named, AT_SYMLINK_FOLLOW), "linkat: %s",
+		   strerror(errno));
 	unlink(named);
 	case_pass();
 }

@@ -45,7 +45,8 @@ static int get(int fd, int level, int name)
 
 static uint16_t bind4(int fd, uint16_t port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 				 .sin_port = htons(port) };
 	socklen_t n = sizeof(a);
 
@@ -74,9 +75,11 @@ static uint16_t port_of(int fd)
 
 static void check_accepts(int ls, int family, uint16_t port)
 {
-	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	struct sockaddr_in a4 = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 				  .sin_port = htons(port) };
-	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback,
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6,
+				   .sin6_addr = in6addr_loopback,
 				   .sin6_port = htons(port) };
 	int c = socket(family, SOCK_STREAM, 0), s;
 
@@ -93,7 +96,8 @@ int main(int argc, char **argv)
 {
 	int fresh, bd, l4, l6, r1, r2, u4, u6, uc, plain;
 	uint16_t pb, p4, p6, pr, pu, pu6;
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct timeval tv = { 3, 500000 };
 	struct linger li = { 1, 7 };
 	struct tcp_info ti;
@@ -144,31 +148,45 @@ int main(int argc, char **argv)
 	case_sys(connect(uc, (struct sockaddr *)&to, sizeof(to)));
 	case_ready();
 
-	case_check(get(fresh, IPPROTO_TCP, TCP_NODELAY) == 1 && get(fresh, SOL_SOCKET, SO_KEEPALIVE) == 1 &&
-		   get(fresh, IPPROTO_TCP, TCP_KEEPIDLE) == 33, "TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE");
+	case_check(get(fresh, IPPROTO_TCP, TCP_NODELAY) == 1 &&
+			   get(fresh, SOL_SOCKET, SO_KEEPALIVE) == 1 &&
+			   get(fresh, IPPROTO_TCP, TCP_KEEPIDLE) == 33,
+		   "TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE");
 	case_check(get(fresh, IPPROTO_TCP, TCP_USER_TIMEOUT) == 12345, "TCP_USER_TIMEOUT %d",
 		   get(fresh, IPPROTO_TCP, TCP_USER_TIMEOUT));
-	case_check(get(fresh, SOL_SOCKET, SO_RCVBUF) == 140000, "SO_RCVBUF %d", get(fresh, SOL_SOCKET, SO_RCVBUF));
-	case_check(get(fresh, IPPROTO_IP, IP_TOS) == 0x10 && get(fresh, IPPROTO_IP, IP_TTL) == 33, "IP_TOS, IP_TTL");
+	case_check(get(fresh, SOL_SOCKET, SO_RCVBUF) == 140000, "SO_RCVBUF %d",
+		   get(fresh, SOL_SOCKET, SO_RCVBUF));
+	case_check(get(fresh, IPPROTO_IP, IP_TOS) == 0x10 && get(fresh, IPPROTO_IP, IP_TTL) == 33,
+		   "IP_TOS, IP_TTL");
 	case_check(fcntl(fresh, F_GETFL) & O_NONBLOCK, "O_NONBLOCK");
 	n = sizeof(tv);
-	case_check(!getsockopt(fresh, SOL_SOCKET, SO_SNDTIMEO, &tv, &n) && tv.tv_sec == 3 && tv.tv_usec == 500000,
+	case_check(!getsockopt(fresh, SOL_SOCKET, SO_SNDTIMEO, &tv, &n) && tv.tv_sec == 3 &&
+			   tv.tv_usec == 500000,
 		   "SO_SNDTIMEO %ld.%06ld", (long)tv.tv_sec, (long)tv.tv_usec);
 	n = sizeof(li);
-	case_check(!getsockopt(fresh, SOL_SOCKET, SO_LINGER, &li, &n) && li.l_onoff && li.l_linger == 7, "SO_LINGER");
+	case_check(!getsockopt(fresh, SOL_SOCKET, SO_LINGER, &li, &n) && li.l_onoff &&
+			   li.l_linger == 7,
+		   "SO_LINGER");
 	case_check(port_of(plain) == 0, "the unbound one has port %u", port_of(plain));
-	case_check(port_of(bd) == pb && fcntl(bd, F_GETFD) == FD_CLOEXEC, "port %u, was %u", port_of(bd), pb);
+	case_check(port_of(bd) == pb && fcntl(bd, F_GETFD) == FD_CLOEXEC, "port %u, was %u",
+		   port_of(bd), pb);
 	case_check(get(bd, SOL_SOCKET, SO_REUSEADDR) == 0, "SO_REUSEADDR stayed behind");
 	case_check(get(l4, SOL_SOCKET, SO_REUSEADDR) == 1, "SO_REUSEADDR is gone");
 	n = sizeof(ti);
-	case_check(!getsockopt(l4, IPPROTO_TCP, TCP_INFO, &ti, &n) && ti.tcpi_sacked == 23, "backlog %u", ti.tcpi_sacked);
+	case_check(!getsockopt(l4, IPPROTO_TCP, TCP_INFO, &ti, &n) && ti.tcpi_sacked == 23,
+		   "backlog %u", ti.tcpi_sacked);
 	n = sizeof(cc);
-	case_check(!getsockopt(l4, IPPROTO_TCP, TCP_CONGESTION, cc, &n) && !strcmp(cc, "reno"), "TCP_CONGESTION %s", cc);
+	case_check(!getsockopt(l4, IPPROTO_TCP, TCP_CONGESTION, cc, &n) && !strcmp(cc, "reno"),
+		   "TCP_CONGESTION %s", cc);
 	check_accepts(l4, AF_INET, p4);
-	case_check(get(l6, IPPROTO_IPV6, IPV6_V6ONLY) == 1 && get(l6, IPPROTO_IPV6, IPV6_TCLASS) == 0x20, "IPV6_V6ONLY, IPV6_TCLASS");
+	case_check(get(l6, IPPROTO_IPV6, IPV6_V6ONLY) == 1 &&
+			   get(l6, IPPROTO_IPV6, IPV6_TCLASS) == 0x20,
+		   "IPV6_V6ONLY, IPV6_TCLASS");
 	check_accepts(l6, AF_INET6, p6);
-	case_check(port_of(r1) == pr && port_of(r2) == pr && get(r1, SOL_SOCKET, SO_REUSEPORT) == 1, "SO_REUSEPORT");
-	case_check(get(u4, SOL_SOCKET, SO_BROADCAST) == 1 && get(u4, IPPROTO_IP, IP_PKTINFO) == 1, "SO_BROADCAST, IP_PKTINFO");
+	case_check(port_of(r1) == pr && port_of(r2) == pr && get(r1, SOL_SOCKET, SO_REUSEPORT) == 1,
+		   "SO_REUSEPORT");
+	case_check(get(u4, SOL_SOCKET, SO_BROADCAST) == 1 && get(u4, IPPROTO_IP, IP_PKTINFO) == 1,
+		   "SO_BROADCAST, IP_PKTINFO");
 	case_check(port_of(u6) == pu6, "port %u, was %u", port_of(u6), pu6);
 	case_check(send(uc, "datagram", 8, 0) == 8, "send: %s", strerror(errno));
 	case_check(recv(u4, cc, sizeof(cc), 0) == 8 && !memcmp(cc, "datagram", 8), "the datagram");

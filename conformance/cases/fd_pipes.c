@@ -17,8 +17,8 @@ static void check_data(int fd, const char *want)
 	char buf[256] = "";
 	ssize_t n = read(fd, buf, sizeof(buf) - 1);
 
-	case_check(n == (ssize_t)strlen(want) && !strcmp(buf, want), "fd %d gives \"%s\" (%zd), want \"%s\"",
-		   fd, buf, n, want);
+	case_check(n == (ssize_t)strlen(want) && !strcmp(buf, want),
+		   "fd %d gives \"%s\" (%zd), want \"%s\"", fd, buf, n, want);
 }
 
 static short revents(int fd)
@@ -66,13 +66,13 @@ int main(int argc, char **argv)
 	case_sys(mkfifo(fifo, 0600));
 	fx = case_sys(open(fifo, O_RDONLY | O_NONBLOCK));
 	snprintf(p, sizeof(p), "/proc/self/fd/%d", plain[0]);
-	n = case_sys(open(p, O_RDONLY | O_NONBLOCK));	/* a second description of the reading end */
+	n = case_sys(open(p, O_RDONLY | O_NONBLOCK)); /* a second description of the reading end */
 	case_sys(pipe(split));
 	child = case_sys(fork());
 	if (!child) {
 		close(split[1]);
 		case_child_ready("reader");
-		check_data(split[0], "late");	/* sleeps in read(2) meanwhile */
+		check_data(split[0], "late"); /* sleeps in read(2) meanwhile */
 		_exit(0);
 	}
 	close(split[0]);
@@ -80,14 +80,18 @@ int main(int argc, char **argv)
 	case_ready();
 
 	case_check(fcntl(n, F_GETFL) & O_NONBLOCK, "the second description lost O_NONBLOCK");
-	case_check(!(fcntl(plain[0], F_GETFL) & O_NONBLOCK), "the first description got O_NONBLOCK");
+	case_check(!(fcntl(plain[0], F_GETFL) & O_NONBLOCK),
+		   "the first description got O_NONBLOCK");
 	check_data(plain[0], "hello pipe");
-	case_check(read(n, p, 1) == -1 && errno == EAGAIN, "the second description reads another pipe");
+	case_check(read(n, p, 1) == -1 && errno == EAGAIN,
+		   "the second description reads another pipe");
 	case_check(fcntl(big[0], F_GETPIPE_SZ) == 1 << 18, "size %d", fcntl(big[0], F_GETPIPE_SZ));
-	case_check(fcntl(big[0], F_GETFL) & O_NONBLOCK && fcntl(big[1], F_GETFD) == FD_CLOEXEC, "flags");
+	case_check(fcntl(big[0], F_GETFL) & O_NONBLOCK && fcntl(big[1], F_GETFD) == FD_CLOEXEC,
+		   "flags");
 	case_check(write(full[1], block, 1) == -1 && errno == EAGAIN, "the full pipe has room");
 	for (int i = 0; i < 16; i++)
-		case_check(read(full[0], back, 4096) == 4096 && !memcmp(back, block, 4096), "block %d", i);
+		case_check(read(full[0], back, 4096) == 4096 && !memcmp(back, block, 4096),
+			   "block %d", i);
 	case_check(revents(noread[1]) & POLLERR && write(noread[1], "x", 1) == -1 && errno == EPIPE,
 		   "a reading end has appeared");
 	check_data(nowrite[0], "rest");
@@ -101,6 +105,7 @@ int main(int argc, char **argv)
 	case_check(!(revents(fx) & (POLLHUP | POLLIN)), "the FIFO without writer: %x", revents(fx));
 	case_sys(write(split[1], "late", 4));
 	case_check(waitpid(child, &st, 0) == child && !st, "the reader ended with status %x", st);
-	case_check(write(split[1], "x", 1) == -1 && errno == EPIPE, "somebody else reads the child's pipe");
+	case_check(write(split[1], "x", 1) == -1 && errno == EPIPE,
+		   "somebody else reads the child's pipe");
 	case_pass();
 }

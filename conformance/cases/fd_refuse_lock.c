@@ -19,6 +19,7 @@ int main(int argc, char **argv)
 	case_ready();
 
 	other = case_sys(open(path, O_RDONLY));
-	case_check(flock(other, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK, "the lock is gone");
+	case_check(flock(other, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK,
+		   "the lock is gone");
 	case_pass();
 }

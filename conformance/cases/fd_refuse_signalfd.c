@@ -23,6 +23,7 @@ int main(int argc, char **argv)
 	struct signalfd_siginfo si;
 
 	case_sys(kill(getpid(), SIGUSR1));
-	case_check(read(fd, &si, sizeof(si)) == sizeof(si) && si.ssi_signo == SIGUSR1, "the signalfd is dead");
+	case_check(read(fd, &si, sizeof(si)) == sizeof(si) && si.ssi_signo == SIGUSR1,
+		   "the signalfd is dead");
 	case_pass();
 }

@@ -41,13 +41,14 @@ static void check_name(int fd, const char *want, bool peer)
 	struct sockaddr_un un = { 0 }, w;
 	socklen_t n = sizeof(un), m = want ? address(&w, want) : sizeof(sa_family_t);
 
-	case_check(!(peer ? getpeername : getsockname)(fd, (struct sockaddr *)&un, &n), "fd %d: %s", fd,
-		   strerror(errno));
+	case_check(!(peer ? getpeername : getsockname)(fd, (struct sockaddr *)&un, &n), "fd %d: %s",
+		   fd, strerror(errno));
 	if (want && want[0] != '@')
 		m = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(want) + 1);
 	case_check(n == m && (!want || !memcmp(un.sun_path, w.sun_path, n - sizeof(sa_family_t))),
 		   "fd %d: %s name is %s%s (%u), want %s", fd, peer ? "peer's" : "own",
-		   un.sun_path[0] ? "" : "@", un.sun_path + !un.sun_path[0], n, want ? want : "none");
+		   un.sun_path[0] ? "" : "@", un.sun_path + !un.sun_path[0], n,
+		   want ? want : "none");
 }
 
 static void check_data(int fd, const char *want)
@@ -55,8 +56,9 @@ static void check_data(int fd, const char *want)
 	char buf[256] = "";
 	ssize_t n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT);
 
-	case_check(n == (ssize_t)strlen(want) && !strcmp(buf, want), "fd %d gives \"%s\" (%zd: %s), want \"%s\"",
-		   fd, buf, n, n < 0 ? strerror(errno) : "", want);
+	case_check(n == (ssize_t)strlen(want) && !strcmp(buf, want),
+		   "fd %d gives \"%s\" (%zd: %s), want \"%s\"", fd, buf, n,
+		   n < 0 ? strerror(errno) : "", want);
 }
 
 static void check_talk(int a, int b)
@@ -69,8 +71,8 @@ static void check_talk(int a, int b)
 
 int main(int argc, char **argv)
 {
-	int s[2], d[2], q[2], half[2], lone[2], big[2], ls, cl, sv, cl2, sv2, ab, rel, gone, gone_cl, dg, dgc, str,
-		v, st, late;
+	int s[2], d[2], q[2], half[2], lone[2], big[2], ls, cl, sv, cl2, sv2, ab, rel, gone,
+		gone_cl, dg, dgc, str, v, st, late;
 	char abstract[32], lname[512], dname[512], gname[512], cname[512];
 	struct sockaddr_un un;
 	static char block[150000];
@@ -157,7 +159,8 @@ int main(int argc, char **argv)
 	check_data(s[0], "to zero");
 	check_talk(s[0], s[1]);
 	n = sizeof(v);
-	case_check(!getsockopt(s[1], SOL_SOCKET, SO_SNDBUF, &v, &n) && v == 100000, "SO_SNDBUF %d", v);
+	case_check(!getsockopt(s[1], SOL_SOCKET, SO_SNDBUF, &v, &n) && v == 100000, "SO_SNDBUF %d",
+		   v);
 	check_data(d[1], "first");
 	check_data(d[1], "");
 	check_data(d[1], "second");
@@ -169,17 +172,20 @@ int main(int argc, char **argv)
 	case_check(fcntl(q[0], F_GETFD) == FD_CLOEXEC, "FD_CLOEXEC is gone");
 	check_data(half[1], "before");
 	check_data(half[1], "");
-	case_check(send(half[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE, "shut down, but sends");
+	case_check(send(half[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE,
+		   "shut down, but sends");
 	case_sys(send(half[1], "still", 5, 0));
 	check_data(half[0], "still");
 	check_data(lone[0], "last words");
 	check_data(lone[0], "");
-	case_check(send(lone[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE, "the closed end is back");
+	case_check(send(lone[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE,
+		   "the closed end is back");
 	{
 		static char back[sizeof(block)];
 
 		case_check(recv(big[1], back, sizeof(back), MSG_WAITALL) == sizeof(back) &&
-			   !memcmp(back, block, sizeof(back)), "150000 bytes");
+				   !memcmp(back, block, sizeof(back)),
+			   "150000 bytes");
 	}
 	check_name(ls, lname, false);
 	check_name(sv, lname, false);
@@ -194,8 +200,8 @@ int main(int argc, char **argv)
 	case_sys(send(cl, "from the parent", 15, 0));
 	case_touch("asked");
 	case_check(waitpid(child, &st, 0) == child && !st, "the child ended with status %x", st);
-	case_check(!stat(lname, &sb) && S_ISSOCK(sb.st_mode) && (sb.st_mode & 0777) == 0622, "mode %o",
-		   sb.st_mode);
+	case_check(!stat(lname, &sb) && S_ISSOCK(sb.st_mode) && (sb.st_mode & 0777) == 0622,
+		   "mode %o", sb.st_mode);
 	late = case_sys(socket(AF_UNIX, SOCK_STREAM, 0));
 	n = address(&un, lname);
 	case_check(!connect(late, (struct sockaddr *)&un, n), "connect: %s", strerror(errno));
@@ -216,6 +222,7 @@ int main(int argc, char **argv)
 	case_sys(sendto(dgc, "by path", 7, 0, (struct sockaddr *)&un, n));
 	check_data(rel, "by path");
 	n = address(&un, lname);
-	case_check(!connect(str, (struct sockaddr *)&un, n), "the unconnected one: %s", strerror(errno));
+	case_check(!connect(str, (struct sockaddr *)&un, n), "the unconnected one: %s",
+		   strerror(errno));
 	case_pass();
 }

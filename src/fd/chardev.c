@@ -7,7 +7,7 @@
 
 #include "fd/kinds.h"
 
-#define MEM_MAJOR 1	/* Documentation/admin-guide/devices.txt */
+#define MEM_MAJOR 1 /* Documentation/admin-guide/devices.txt */
 
 static bool chardev_is(const struct fd_look *l)
 {
@@ -43,9 +43,12 @@ static const struct device {
 	{ 10, 229, 229, "a FUSE filesystem's server" },
 	{ 10, 232, 232, "a virtual machine (KVM)" },
 	{ 136, 0, ~0u, "a pseudo terminal" },
-	{ 137, 0, ~0u, "a pseudo terminal" }, { 138, 0, ~0u, "a pseudo terminal" },
-	{ 139, 0, ~0u, "a pseudo terminal" }, { 140, 0, ~0u, "a pseudo terminal" },
-	{ 141, 0, ~0u, "a pseudo terminal" }, { 142, 0, ~0u, "a pseudo terminal" },
+	{ 137, 0, ~0u, "a pseudo terminal" },
+	{ 138, 0, ~0u, "a pseudo terminal" },
+	{ 139, 0, ~0u, "a pseudo terminal" },
+	{ 140, 0, ~0u, "a pseudo terminal" },
+	{ 141, 0, ~0u, "a pseudo terminal" },
+	{ 142, 0, ~0u, "a pseudo terminal" },
 	{ 143, 0, ~0u, "a pseudo terminal" },
 };
 
@@ -63,7 +66,8 @@ static int chardev_check(struct fd_dump *d, const struct fd_look *l, struct err 
 			  ma, mi);
 		if (ma == 10)
 			return -e->code;
-		return err_hint(e, "start the program with setsid and its input and output redirected");
+		return err_hint(
+			e, "start the program with setsid and its input and output redirected");
 	}
 	return fd_refuse(l, e, "character device %u:%u is not supported", ma, mi);
 }

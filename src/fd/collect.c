@@ -142,7 +142,8 @@ static int dump_new(struct fd_dump *d, struct fd_look *l, struct file_obj **ret,
 	return 0;
 }
 
-static int dump_one(struct fd_dump *d, struct fd_look *l, int fd, struct task_fd *ret, struct err *e)
+static int dump_one(struct fd_dump *d, struct fd_look *l, int fd, struct task_fd *ret,
+		    struct err *e)
 {
 	int r = fd_look(d, fd, FD_COPY, l, e);
 
@@ -212,7 +213,8 @@ int fd_dump_task(struct model *m, struct task *t, struct err *e)
 		r = fd_look_info(d, fds[i], &l->info, e);
 		if (r == 1) {
 			errno = ENOENT;
-			r = err_sys(e, "open", "/proc/%d/fdinfo/%d of a stopped task", t->host, fds[i]);
+			r = err_sys(e, "open", "/proc/%d/fdinfo/%d of a stopped task", t->host,
+				    fds[i]);
 		}
 		if (r)
 			break;
@@ -284,7 +286,9 @@ int fd_dump_file(struct model *m, struct task *t, int fd, const char *name, unsi
 	if (r)
 		return r;
 	nm = pool_alloc(m->pool, sizeof(*nm) + strlen(name) + 1);
-	*nm = (struct named){ .next = *slot, .dev = st.st_dev, .ino = st.st_ino, .flags = flags, .f = f };
+	*nm = (struct named){
+		.next = *slot, .dev = st.st_dev, .ino = st.st_ino, .flags = flags, .f = f
+	};
 	strcpy(nm->link, name);
 	*slot = nm;
 	*ret = f;

@@ -57,8 +57,7 @@ int epoll_parse_line(const char *line, EventpollTfdEntry *ret)
 	return 1;
 }
 
-static int epoll_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
-		      struct err *e)
+static int epoll_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
 {
 	struct pool *pool = d->m->pool;
 	EventpollFileEntry *pe = pool_msg(pool, EventpollFileEntry, eventpoll_file_entry__init);
@@ -96,8 +95,8 @@ struct seek {
 static int is_target(struct file_obj *f, void *ctx)
 {
 	struct seek *s = ctx;
-	long r = syscall(SYS_kcmp, fd_task_tid(f->owner), fd_task_tid(s->ep->owner),
-			 KCMP_EPOLL_TFD, f->owner_fd, &s->slot);
+	long r = syscall(SYS_kcmp, fd_task_tid(f->owner), fd_task_tid(s->ep->owner), KCMP_EPOLL_TFD,
+			 f->owner_fd, &s->slot);
 
 	if (r < 0) {
 		s->error = -errno;
@@ -135,7 +134,9 @@ static int find_target(struct fd_dump *d, struct file_obj *ep, EventpollTfdEntry
 	struct file_obj *here = own_fd(ep->owner, te->tfd);
 	char who[160];
 
-	s.slot = (struct kcmp_epoll_slot){ .efd = (uint32_t)ep->owner_fd, .tfd = te->tfd, .toff = nth };
+	s.slot = (struct kcmp_epoll_slot){ .efd = (uint32_t)ep->owner_fd,
+					   .tfd = te->tfd,
+					   .toff = nth };
 	if (here && here->st.st_ino == te->inode && is_target(here, &s) && s.found)
 		return 0;
 	file_index_visit(d, dev, te->inode, is_target, &s);

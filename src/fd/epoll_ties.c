@@ -16,7 +16,7 @@
 #define PRIVATE_BITS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
 
 struct tie {
-	int ep, target;		/* descriptors of ours; in the helper moved out of the way */
+	int ep, target; /* descriptors of ours; in the helper moved out of the way */
 	const EventpollTfdEntry *te;
 };
 
@@ -67,7 +67,7 @@ int epoll_link(struct fd_restore *r, struct err *e)
 struct job {
 	struct tie *v;
 	size_t n;
-	int above;		/* numbers that targets need lie below */
+	int above; /* numbers that targets need lie below */
 };
 
 /*
@@ -78,7 +78,8 @@ struct job {
 static int add_spent(int ep, int fd, const EventpollTfdEntry *te)
 {
 	struct epoll_event ev = { .events = te->events | EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
-				  .data.u64 = te->data }, out;
+				  .data.u64 = te->data },
+			   out;
 
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev))
 		return -errno;

@@ -50,7 +50,8 @@ static int eventfd_read_entry(struct fd_restore *r, struct file_obj *f, struct i
 			      struct err *e)
 {
 	if (f->entry->efd->counter == UINT64_MAX)
-		return image_bad(in, e, "file %u: the counter of an eventfd is out of range", f->id);
+		return image_bad(in, e, "file %u: the counter of an eventfd is out of range",
+				 f->id);
 	return 0;
 }
 

@@ -32,19 +32,19 @@
 /* The lines of /proc/PID/fdinfo/N that all kinds share (man 5 proc). */
 struct fd_info {
 	uint64_t pos;
-	unsigned flags;		/* of open(2), without O_CLOEXEC */
+	unsigned flags; /* of open(2), without O_CLOEXEC */
 	bool cloexec;
 	int mnt_id;
-	char lock[96];		/* the first file lock, empty when there is none */
-	const char *text;	/* all of it, for the kind's own lines */
+	char lock[96];	  /* the first file lock, empty when there is none */
+	const char *text; /* all of it, for the kind's own lines */
 };
 
 /* One descriptor of a task, as found. Valid until the next look. */
 struct fd_look {
 	struct task *t;
-	int fd;			/* its number there */
-	int copy;		/* ours on the same description, -EBADF when none was taken */
-	int family;		/* of a socket that was copied, else 0 */
+	int fd;	    /* its number there */
+	int copy;   /* ours on the same description, -EBADF when none was taken */
+	int family; /* of a socket that was copied, else 0 */
 	struct stat st;
 	struct fd_info info;
 	char link[FD_LINK_MAX];
@@ -52,7 +52,7 @@ struct fd_look {
 
 /* A name resolved: what /proc shows, cut to the tree's root and verified. */
 struct fd_name {
-	const char *path;	/* in the pool; absolute inside the root */
+	const char *path; /* in the pool; absolute inside the root */
 	bool deleted;
 };
 
@@ -73,13 +73,13 @@ struct fd_dump {
 	int (*mount_id)(struct model *m, struct task *t, int fd);
 	/* the task at hand */
 	struct task *t;
-	pid_t tid;		/* a living thread of it, as we see it */
+	pid_t tid; /* a living thread of it, as we see it */
 	int pidfd, fd_dir, info_dir;
 	bool can_copy;
 	/* the tree's root */
 	int root_fd;
-	char *root_prefix;	/* without trailing slash: "" when it is ours */
-	char *text;		/* fdinfo; grows */
+	char *root_prefix; /* without trailing slash: "" when it is ours */
+	char *text;	   /* fdinfo; grows */
 	size_t text_cap;
 	struct file_index *index;
 	struct name_index *names;
@@ -89,8 +89,8 @@ struct fd_dump {
 	struct inet_dump *inets;
 	struct epoll_dump *epolls;
 	struct survey *survey;
-	struct locked *locked;	/* preflight.c */
-	struct fresh *fresh;	/* sk_opts.c */
+	struct locked *locked; /* preflight.c */
+	struct fresh *fresh;   /* sk_opts.c */
 	struct image_out *sk_queues;
 };
 
@@ -100,11 +100,11 @@ struct unix_restore;
 
 /* What restore knows of a description besides the model's file_obj; in f->priv. */
 struct fd_work {
-	bool wanted;		/* some descriptor refers to it; others are opened when asked for */
-	struct ghost_obj *ghost;	/* its name was gone */
-	int map_fd[2];		/* for mappings: read only, read and write */
-	int kid_fd[2];		/* kinds: descriptors that the maker hands out */
-	void *kid;		/* kinds: whatever else */
+	bool wanted; /* some descriptor refers to it; others are opened when asked for */
+	struct ghost_obj *ghost; /* its name was gone */
+	int map_fd[2];		 /* for mappings: read only, read and write */
+	int kid_fd[2];		 /* kinds: descriptors that the maker hands out */
+	void *kid;		 /* kinds: whatever else */
 };
 
 /* State of a restore (m->fd_state). */
@@ -117,8 +117,8 @@ struct fd_restore {
 };
 
 struct file_kind {
-	const char *name;	/* for people */
-	FdTypes type;		/* in the images */
+	const char *name; /* for people */
+	FdTypes type;	  /* in the images */
 	/* Dump. */
 	bool (*is)(const struct fd_look *l);
 	/* @check looks at the description itself: a copy is taken while the task runs. */
@@ -204,8 +204,7 @@ int fd_name_mount(struct fd_dump *d, struct task *t, const char *path, int fallb
 FileEntry *file_entry_new(struct fd_dump *d, struct file_obj *f, FdTypes type);
 /* The message for a name; also of FIFOs and devices. @l may be a made-up look. */
 int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e);
-int reg_open_flags(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd,
-		   struct err *e);
+int reg_open_flags(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd, struct err *e);
 
 /* buildid.c */
 size_t build_id_read(int fd, uint32_t *buf, size_t max);

@@ -10,7 +10,7 @@
 #include "parasite/stub.h"
 
 #ifndef F_GETOWNER_UIDS
-#define F_GETOWNER_UIDS 17	/* asm-generic/fcntl.h */
+#define F_GETOWNER_UIDS 17 /* asm-generic/fcntl.h */
 #endif
 
 static void *file_msg(const struct file_obj *f)

@@ -117,7 +117,7 @@ static GhostFileEntry *ghost_entry(struct fd_dump *d, const struct stat *st, boo
 	ge->gid = st->st_gid;
 	ge->mode = st->st_mode;
 	ge->has_dev = ge->has_ino = 1;
-	ge->dev = major(st->st_dev) << 20 | minor(st->st_dev);	/* the kernel's own encoding */
+	ge->dev = major(st->st_dev) << 20 | minor(st->st_dev); /* the kernel's own encoding */
 	ge->ino = st->st_ino;
 	if (S_ISCHR(st->st_mode)) {
 		ge->has_rdev = 1;
@@ -184,7 +184,8 @@ int ghost_dump(struct fd_dump *d, struct file_obj *f, const struct stat *st, int
 		if (r)
 			return r;
 		g = pool_alloc(d->m->pool, sizeof(*g));
-		*g = (struct ghost){ d->ghosts->list, st->st_dev, st->st_ino, ++d->ghosts->last_id };
+		*g = (struct ghost){ d->ghosts->list, st->st_dev, st->st_ino,
+				     ++d->ghosts->last_id };
 		d->ghosts->list = g;
 		r = write_ghost(d, g->id, st, fd, who, e);
 		if (r)

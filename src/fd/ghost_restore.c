@@ -16,8 +16,9 @@ struct ghost_obj {
 	struct ghost_obj *next;
 	uint32_t id;
 	GhostFileEntry *e;
-	struct file_obj *tmpfile;	/* made by open(O_TMPFILE) through this one: may be given a name later on */
-	int fd;			/* ours, -EBADF until made */
+	struct file_obj *
+		tmpfile; /* made by open(O_TMPFILE) through this one: may be given a name later on */
+	int fd;		 /* ours, -EBADF until made */
 };
 
 struct ghost_restore {
@@ -120,7 +121,7 @@ static int add_remap(struct fd_restore *r, const RemapFilePathEntry *re, struct 
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", f->entry->reg->name,
 			       "the file had lost its name and was kept by %s: not supported yet",
 			       re->remap_type == REMAP_TYPE__LINKED ? "another link" :
-								     "its entry in /proc");
+								      "its entry in /proc");
 	if (fd_work(f)->ghost)
 		return image_bad(in, e, "two ghosts for file %u", f->id);
 	for (g = r->ghosts->list; g; g = g->next)
@@ -165,9 +166,9 @@ int ghost_read(struct fd_restore *r, struct err *e)
 
 /* Directories above the ghost, made because they are gone as well; taken away by the caller. */
 struct parents {
-	char path[PATH_MAX];	/* of the ghost, cut apart in place */
+	char path[PATH_MAX]; /* of the ghost, cut apart in place */
 	char *base;
-	size_t made_from;	/* length of the part of path that was there */
+	size_t made_from; /* length of the part of path that was there */
 	int dir;
 };
 
@@ -214,8 +215,9 @@ static int parents_make(struct fd_restore *r, struct parents *p, const char *nam
 		if (next >= 0) {
 			p->made_from = strlen(p->path);
 		} else if (next == -ENOENT) {
-			next = mkdirat(p->dir, start, 0700) ? -errno :
-			       open_in_root(r->root_fd, p->path, O_PATH | O_DIRECTORY, 0);
+			next = mkdirat(p->dir, start, 0700) ?
+				       -errno :
+				       open_in_root(r->root_fd, p->path, O_PATH | O_DIRECTORY, 0);
 		}
 		cleanup_close(&p->dir);
 		p->dir = next;

@@ -16,7 +16,7 @@
 struct family {
 	struct family *next;
 	uint64_t dev, ino, key;
-	struct file_obj **v;	/* by kcmp's order */
+	struct file_obj **v; /* by kcmp's order */
 	size_t n;
 };
 

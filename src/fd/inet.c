@@ -15,17 +15,17 @@
 #include "fd/kinds.h"
 
 #ifndef SIOCINQ
-#define SIOCINQ FIONREAD	/* linux/sockios.h */
+#define SIOCINQ FIONREAD /* linux/sockios.h */
 #endif
-#define UDP_ENCAP_OPT 100	/* linux/udp.h */
+#define UDP_ENCAP_OPT 100 /* linux/udp.h */
 
 struct inet_look {
 	struct sk_look s;
-	uint32_t state;		/* TCP_*, also for UDP */
-	uint32_t backlog, waiting;	/* listeners */
+	uint32_t state;		   /* TCP_*, also for UDP */
+	uint32_t backlog, waiting; /* listeners */
 	union inet_addr src, dst;
 	bool has_peer;
-	short events;		/* as poll(2) shows it */
+	short events; /* as poll(2) shows it */
 };
 
 static bool inet_is(const struct fd_look *l)
@@ -103,9 +103,9 @@ static const char *tcp_state(uint32_t state)
 {
 	static const char *const names[] = {
 		[TCP_ESTABLISHED] = "established", [TCP_SYN_SENT] = "connecting",
-		[TCP_SYN_RECV] = "half open", [TCP_FIN_WAIT1] = "closing",
-		[TCP_FIN_WAIT2] = "half closed", [TCP_TIME_WAIT] = "closed",
-		[TCP_CLOSE_WAIT] = "half closed", [TCP_LAST_ACK] = "closing",
+		[TCP_SYN_RECV] = "half open",	   [TCP_FIN_WAIT1] = "closing",
+		[TCP_FIN_WAIT2] = "half closed",   [TCP_TIME_WAIT] = "closed",
+		[TCP_CLOSE_WAIT] = "half closed",  [TCP_LAST_ACK] = "closing",
 		[TCP_CLOSING] = "closing",
 	};
 
@@ -165,7 +165,8 @@ static int check_queues(const struct fd_look *l, const struct inet_look *il, str
 	if (il->s.protocol == IPPROTO_TCP) {
 		if (ioctl(l->copy, SIOCINQ, &n) || !n)
 			return 0;
-		return fd_refuse(l, e, "closed TCP connection from %s with %d unread bytes", src, n);
+		return fd_refuse(l, e, "closed TCP connection from %s with %d unread bytes", src,
+				 n);
 	}
 	if (!(il->events & POLLIN) || il->events & POLLRDHUP)
 		return 0;
@@ -200,7 +201,8 @@ static int dump_ip_opts(struct fd_dump *d, const struct fd_look *l, const struct
 	ie->ip_opts = io;
 	if (!sk_get(l->copy, IPPROTO_IP, IP_FREEBIND, &v) && v)
 		io->has_freebind = io->freebind = 1;
-	if (!sk_get(l->copy, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, &v) &&
+	if (!sk_get(l->copy, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO,
+		    &v) &&
 	    v)
 		io->has_pktinfo = io->pktinfo = 1;
 	if (!sk_get(l->copy, IPPROTO_IP, IP_TOS, &v) && v) {
@@ -271,8 +273,7 @@ static void fill_entry(struct fd_dump *d, const struct fd_look *l, const struct 
 	}
 }
 
-static int inet_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
-		     struct err *e)
+static int inet_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
 {
 	InetSkEntry *ie = pool_msg(d->m->pool, InetSkEntry, inet_sk_entry__init);
 	struct inet_look il;

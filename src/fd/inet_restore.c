@@ -49,7 +49,8 @@ int inet_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, str
 
 	if ((ie->family != AF_INET && ie->family != AF_INET6) || ie->n_src_addr != words ||
 	    ie->n_dst_addr != words || ie->src_port > UINT16_MAX || ie->dst_port > UINT16_MAX)
-		return image_bad(in, e, "file %u: the addresses of the socket are impossible", f->id);
+		return image_bad(in, e, "file %u: the addresses of the socket are impossible",
+				 f->id);
 	if (ie->ifname && strlen(ie->ifname) >= IF_NAMESIZE)
 		return image_bad(in, e, "file %u: the interface's name is too long", f->id);
 	if (ie->backlog > BACKLOG_MAX)
@@ -83,8 +84,7 @@ int inet_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
 	return 0;
 }
 
-static int set(int fd, int level, int name, int v, const char *what, const char *opt,
-	       struct err *e)
+static int set(int fd, int level, int name, int v, const char *what, const char *opt, struct err *e)
 {
 	if (setsockopt(fd, level, name, &v, sizeof(v)))
 		return err_sys(e, "setsockopt", "%s: %s", what, opt);
@@ -140,7 +140,8 @@ static int bind_one(struct file_obj *f, const char *what, struct err *e)
 	}
 	if (ret == -EADDRNOTAVAIL) {
 		err_class_set(e, ERR_CONFLICT);
-		return err_hint(e, "give this machine the address, or use a network namespace that has it");
+		return err_hint(
+			e, "give this machine the address, or use a network namespace that has it");
 	}
 	return ret;
 }
@@ -179,8 +180,8 @@ static int options(struct file_obj *f, const char *what, struct err *e)
 	if (!ret && io && io->has_ttl)
 		ret = set(f->fd, IPPROTO_IP, IP_TTL, (int)io->ttl, what, "IP_TTL", e);
 	if (!ret && io && io->has_pktinfo && io->pktinfo)
-		ret = set(f->fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-			  v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1, what, "IP_PKTINFO", e);
+		ret = set(f->fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO,
+			  1, what, "IP_PKTINFO", e);
 #define TCP_OPT(field, opt)                                                                        \
 	if (!ret && to && to->has_##field)                                                         \
 		ret = set(f->fd, IPPROTO_TCP, opt, (int)to->field, what, #opt, e);
@@ -201,8 +202,10 @@ static int options(struct file_obj *f, const char *what, struct err *e)
 
 int inet_made(struct fd_restore *r, struct err *e)
 {
-	static int (*const steps[])(struct file_obj *f, const char *what, struct err *e) = {
-		bind_one, connect_one, options,
+	static int (*const steps[])(struct file_obj * f, const char *what, struct err *e) = {
+		bind_one,
+		connect_one,
+		options,
 	};
 
 	for (size_t s = 0; s < ARRAY_SIZE(steps); s++) {

@@ -14,7 +14,7 @@
 #include "fd/file_kind.h"
 
 #ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL	/* linux/pidfd.h (6.9) */
+#define PIDFD_THREAD O_EXCL /* linux/pidfd.h (6.9) */
 #endif
 
 void fd_look_done(struct fd_dump *d)
@@ -51,7 +51,8 @@ int fd_look_task(struct fd_dump *d, struct task *t, bool copies, struct err *e)
 	if (r)
 		return r;
 	if (copies) {
-		d->pidfd = (int)syscall(SYS_pidfd_open, d->tid, d->tid == t->host ? 0 : PIDFD_THREAD);
+		d->pidfd =
+			(int)syscall(SYS_pidfd_open, d->tid, d->tid == t->host ? 0 : PIDFD_THREAD);
 		if (d->pidfd < 0)
 			return err_sys(e, "pidfd_open", "pid %d", d->tid);
 	}

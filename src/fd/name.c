@@ -123,7 +123,7 @@ int fd_name_mount(struct fd_dump *d, struct task *t, const char *path, int fallb
 	_cleanup_close_ int fd = -EBADF;
 	int id;
 
-	if (!d->mount_id)
+	if (!d->mount_id || !model_has_own_ns(d->m, NS_MNT))
 		return -1;
 	while (path && *path == '/')
 		path++;

@@ -49,9 +49,10 @@ static int check_limit(struct model *m, struct err *e)
 		return 0;
 	if (need > rl.rlim_max) {
 		snprintf(what, sizeof(what), "%zu files, descriptor %d", m->n_files, highest);
-		err_set(e, ERR_SYSTEM, EMFILE, "open", what,
-			"our own limit on open files is %llu", (unsigned long long)rl.rlim_max);
-		return err_hint(e, "raise the hard limit: ulimit -Hn %llu", (unsigned long long)need);
+		err_set(e, ERR_SYSTEM, EMFILE, "open", what, "our own limit on open files is %llu",
+			(unsigned long long)rl.rlim_max);
+		return err_hint(e, "raise the hard limit: ulimit -Hn %llu",
+				(unsigned long long)need);
 	}
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl))

@@ -33,7 +33,8 @@ static int pipe_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 	if (!end)
 		return 0;
 	fd_refuse(l, e, "its %s end is held by a process outside the tree", end);
-	return err_hint(e, "redirect it to a file or /dev/null, or take that process into the tree");
+	return err_hint(e,
+			"redirect it to a file or /dev/null, or take that process into the tree");
 }
 
 static int pipe_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
@@ -69,7 +70,8 @@ static int pipe_read(struct fd_restore *r, struct file_obj *f, struct image_in *
 	const PipeEntry *pe = f->entry->pipe;
 
 	if ((pe->flags & O_ACCMODE) == O_ACCMODE || pe->flags & O_PATH)
-		return image_bad(in, e, "pipe %u: flags 0%o are impossible", pe->pipe_id, pe->flags);
+		return image_bad(in, e, "pipe %u: flags 0%o are impossible", pe->pipe_id,
+				 pe->flags);
 	return pipe_add_end(r, f, pe->pipe_id, false, in, e);
 }
 

@@ -9,7 +9,7 @@
 
 #include "fd/pipe_data.h"
 
-#define PIPE_SIZE_MAX (1u << 31)	/* F_SETPIPE_SZ takes no more */
+#define PIPE_SIZE_MAX (1u << 31) /* F_SETPIPE_SZ takes no more */
 #define INVENTED_IDS 0x80000000u
 
 struct pipe_dump {
@@ -83,7 +83,8 @@ static int refuse_outside(const struct pipe_dumped *p, const char *end, struct e
 		 (unsigned long long)p->ino);
 	err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
 		"its %s end is held by a process outside the tree", end);
-	return err_hint(e, "redirect it to a file or /dev/null, or take that process into the tree");
+	return err_hint(e,
+			"redirect it to a file or /dev/null, or take that process into the tree");
 }
 
 static int put_chunk(struct image_out *o, const struct pipe_dumped *p, uint32_t size,
@@ -117,7 +118,8 @@ static int put_copied(struct fd_dump *d, struct image_out *o, const struct pipe_
 		if (n <= 0) {
 			if (!n)
 				errno = EIO;
-			return err_sys(e, "read", "copy of pipe:[%llu]", (unsigned long long)p->ino);
+			return err_sys(e, "read", "copy of pipe:[%llu]",
+				       (unsigned long long)p->ino);
 		}
 		r = put_chunk(o, p, size, buf + at, (uint32_t)n, e);
 		if (r)
@@ -156,7 +158,8 @@ static int copy_data(struct fd_dump *d, struct image_out *o, const struct pipe_d
 	if (n < 0)
 		return err_sys(e, "tee", "%s", what);
 	if (n != bytes)
-		return err_set(e, ERR_GENERAL, EIO, "tee", what, "%zd of %d bytes came over", n, bytes);
+		return err_set(e, ERR_GENERAL, EIO, "tee", what, "%zd of %d bytes came over", n,
+			       bytes);
 	return put_copied(d, o, p, size, rd, (uint32_t)bytes, e);
 }
 
@@ -308,8 +311,8 @@ int pipe_fill(const struct pipe_obj *p, int fd, const char *what, struct err *e)
 		if (n < 0)
 			return err_sys(e, "write", "%s", what);
 		if (n != (ssize_t)p->chunks[i].bytes)
-			return err_set(e, ERR_SYSTEM, EIO, "write", what,
-				       "it took %zd of %u bytes", n, p->chunks[i].bytes);
+			return err_set(e, ERR_SYSTEM, EIO, "write", what, "it took %zd of %u bytes",
+				       n, p->chunks[i].bytes);
 	}
 	return 0;
 }

@@ -11,10 +11,10 @@
 /* Dump. */
 struct pipe_dumped {
 	uint64_t dev, ino;
-	uint32_t id;		/* in the images */
+	uint32_t id; /* in the images */
 	bool fifo;
-	bool no_readers, no_writers;	/* as the kernel sees it, the whole machine's */
-	struct file_obj *reader, *writer;	/* of the tree, any */
+	bool no_readers, no_writers;	  /* as the kernel sees it, the whole machine's */
+	struct file_obj *reader, *writer; /* of the tree, any */
 };
 
 /* The object of the description at hand; new ones get a number. */
@@ -32,8 +32,8 @@ struct pipe_chunk {
 struct pipe_obj {
 	uint32_t id;
 	bool fifo;
-	uint32_t size;		/* 0: the kernel's default */
-	struct pipe_chunk *chunks;	/* more than one: packets */
+	uint32_t size;		   /* 0: the kernel's default */
+	struct pipe_chunk *chunks; /* more than one: packets */
 	size_t n_chunks;
 	struct file_obj **ends;
 	size_t n_ends;

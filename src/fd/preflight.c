@@ -63,7 +63,8 @@ static int check_looked(struct fd_dump *d, struct fd_look *l, struct err *e)
 
 	if (l->info.lock[0]) {
 		fd_refuse(l, e, "a file lock is held through it (%s)", l->info.lock);
-		return err_hint(e, "release the lock before the checkpoint; locks are not carried yet");
+		return err_hint(
+			e, "release the lock before the checkpoint; locks are not carried yet");
 	}
 	k = file_kind_of(l);
 	if (!k)

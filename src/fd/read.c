@@ -41,14 +41,15 @@ static int add_file(struct fd_restore *r, FileEntry *fe, struct image_in *in, st
 	if (!k) {
 		char what[64];
 
-		snprintf(what, sizeof(what), "file %u of type %s", fe->id, file_type_name(fe->type));
+		snprintf(what, sizeof(what), "file %u of type %s", fe->id,
+			 file_type_name(fe->type));
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", what,
 			       "files of this type are not supported");
 	}
 	msg = *(char **)((char *)fe + k->entry_off);
 	if (!msg)
-		return image_bad(in, e, "file %u is said to be %s, but holds no such message", fe->id,
-				 file_type_name(fe->type));
+		return image_bad(in, e, "file %u is said to be %s, but holds no such message",
+				 fe->id, file_type_name(fe->type));
 	if (*(uint32_t *)(msg + k->id_off) != fe->id)
 		return image_bad(in, e, "file %u: its message says %u", fe->id,
 				 *(uint32_t *)(msg + k->id_off));
@@ -102,8 +103,8 @@ static int cmp_fd(const void *a, const void *b)
 	return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
-static int add_fd(struct fd_restore *r, struct task *t, const FdinfoEntry *fe,
-		  struct image_in *in, struct err *e)
+static int add_fd(struct fd_restore *r, struct task *t, const FdinfoEntry *fe, struct image_in *in,
+		  struct err *e)
 {
 	struct file_obj *f = model_file_by_id(r->m, fe->id);
 	struct task_fd tf;
@@ -144,7 +145,8 @@ static int read_table(struct fd_restore *r, struct task *t, uint32_t id, struct 
 		qsort(t->fds, t->n_fds, sizeof(*t->fds), cmp_fd);
 		for (size_t i = 1; i < t->n_fds && !ret; i++)
 			if (t->fds[i].fd == t->fds[i - 1].fd)
-				ret = image_bad(in, e, "descriptor %d is there twice", t->fds[i].fd);
+				ret = image_bad(in, e, "descriptor %d is there twice",
+						t->fds[i].fd);
 	}
 	image_in_close(in);
 	return ret;
@@ -160,7 +162,7 @@ static uint32_t table_id(const struct model *m, const struct task *t)
 
 struct table {
 	uint32_t id;
-	size_t nth;		/* in m->tasks, where parents come first */
+	size_t nth; /* in m->tasks, where parents come first */
 };
 
 static int cmp_table(const void *a, const void *b)
@@ -211,8 +213,8 @@ static int link_one(struct fd_restore *r, struct task *t, const char *what, uint
 		return 0;
 	}
 	snprintf(object, sizeof(object), "the %s of pid %d", what, t->pid);
-	return err_set(e, ERR_IMAGE, EINVAL, "read", object, "file %u is no regular file or directory",
-		       id);
+	return err_set(e, ERR_IMAGE, EINVAL, "read", object,
+		       "file %u is no regular file or directory", id);
 }
 
 int fd_link(struct model *m, struct err *e)

@@ -150,8 +150,8 @@ static int changed(const RegFileEntry *re, struct err *e, const char *fmt, unsig
 	char why[160];
 
 	snprintf(why, sizeof(why), fmt, was, is);
-	err_set(e, ERR_CONFLICT, ESTALE, "open", re->name, "the file changed since the checkpoint: %s",
-		why);
+	err_set(e, ERR_CONFLICT, ESTALE, "open", re->name,
+		"the file changed since the checkpoint: %s", why);
 	return err_hint(e, "put the file of the time of the checkpoint back");
 }
 
@@ -179,9 +179,11 @@ static int same_file(struct fd_restore *r, const RegFileEntry *re, int fd, bool 
 	if (fstat(fd, &st))
 		return err_sys(e, "fstat", "%s", re->name);
 	if (re->has_mode && (st.st_mode & S_IFMT) != (re->mode & S_IFMT))
-		return changed(re, e, "type %llo, now %llo", re->mode & S_IFMT, st.st_mode & S_IFMT);
+		return changed(re, e, "type %llo, now %llo", re->mode & S_IFMT,
+			       st.st_mode & S_IFMT);
 	if (re->has_mode && !opt->skip_file_rwx_check && (st.st_mode & 0777) != (re->mode & 0777)) {
-		changed(re, e, "permissions %04llo, now %04llo", re->mode & 0777, st.st_mode & 0777);
+		changed(re, e, "permissions %04llo, now %04llo", re->mode & 0777,
+			st.st_mode & 0777);
 		return err_hint(e, "chmod %04o %s, or use --skip-file-rwx-check", re->mode & 0777,
 				re->name);
 	}
@@ -190,6 +192,31 @@ static int same_file(struct fd_restore *r, const RegFileEntry *re, int fd, bool 
 	if (readable && opt->file_validation && !strcmp(opt->file_validation, "buildid"))
 		return same_build(re, fd, e);
 	return 0;
+}
+
+static int not_opened(const RegFileEntry *re, int code, struct err *e)
+{
+	errno = -code;
+	err_sys(e, "open", "%s", re->name);
+	switch (code) {
+	case -ENOENT:
+	case -ENOTDIR:
+		err_class_set(e, ERR_CONFLICT);
+		return err_hint(e,
+				"the file of the time of the checkpoint is missing: put it back");
+	case -EISDIR:
+	case -ELOOP:
+	case -ENXIO:
+	case -ENODEV:
+		err_class_set(e, ERR_CONFLICT);
+		return err_hint(e, "something else has its name: put the file of the time of the "
+				   "checkpoint back");
+	case -ETXTBSY:
+		err_class_set(e, ERR_CONFLICT);
+		return err_hint(e, "it is being executed: end that process");
+	default:
+		return code;
+	}
 }
 
 /*
@@ -207,17 +234,10 @@ int reg_open_flags(struct fd_restore *r, struct file_obj *f, int flags, int *ret
 		how &= ~O_DIRECTORY;
 	if (fd_work(f)->ghost)
 		return ghost_open(r, f, how, ret_fd, e);
-	fd = open_in_root(r->root_fd, re->name,
-			  how & O_PATH ? how : how | O_NONBLOCK | O_NOCTTY, 0);
-	if (fd < 0) {
-		errno = -fd;
-		err_sys(e, "open", "%s", re->name);
-		if (fd == -ENOENT || fd == -ENOTDIR || fd == -ENXIO) {
-			err_class_set(e, ERR_CONFLICT);
-			err_hint(e, "the file of the time of the checkpoint is missing: put it back");
-		}
-		return -e->code;
-	}
+	fd = open_in_root(r->root_fd, re->name, how & O_PATH ? how : how | O_NONBLOCK | O_NOCTTY,
+			  0);
+	if (fd < 0)
+		return not_opened(re, fd, e);
 	ret = same_file(r, re, fd, (how & O_ACCMODE) != O_WRONLY && !(how & O_PATH), e);
 	if (ret)
 		return ret;

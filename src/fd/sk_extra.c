@@ -12,14 +12,17 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 
-#define EXTRA_MAX 64	/* bytes of a value */
+#define EXTRA_MAX 64 /* bytes of a value */
 
 /* Protocol 0: all. Numbers above 40 of SOL_SOCKET and the like: newer than the C library's headers. */
 static const struct extra {
 	int family, protocol, level, name;
 	const char *text;
 } extras[] = {
-#define SOCKET(f, n, t) { f, 0, SOL_SOCKET, n, t }
+#define SOCKET(f, n, t)                                                                            \
+	{                                                                                          \
+		f, 0, SOL_SOCKET, n, t                                                             \
+	}
 	SOCKET(AF_UNIX, 42, "SO_PEEK_OFF"),
 	SOCKET(AF_UNIX, 76, "SO_PASSPIDFD"),
 	SOCKET(0, SO_TIMESTAMP, "SO_TIMESTAMP"),
@@ -34,25 +37,71 @@ static const struct extra {
 	SOCKET(AF_INET, SO_MAX_PACING_RATE, "SO_MAX_PACING_RATE"),
 	SOCKET(AF_INET6, SO_MAX_PACING_RATE, "SO_MAX_PACING_RATE"),
 #undef SOCKET
-#define IP(n) { 0, 0, IPPROTO_IP, n, #n }
-	IP(IP_RECVOPTS), IP(IP_RETOPTS), IP(IP_MTU_DISCOVER), IP(IP_RECVERR), IP(IP_RECVTTL),
-	IP(IP_RECVTOS), IP(IP_TRANSPARENT), IP(IP_RECVORIGDSTADDR), IP(IP_MINTTL),
-	IP(IP_BIND_ADDRESS_NO_PORT), IP(IP_RECVFRAGSIZE), IP(IP_MULTICAST_IF),
-	IP(IP_MULTICAST_TTL), IP(IP_MULTICAST_LOOP), IP(IP_MULTICAST_ALL), IP(IP_UNICAST_IF),
+#define IP(n)                                                                                      \
+	{                                                                                          \
+		0, 0, IPPROTO_IP, n, #n                                                            \
+	}
+	IP(IP_RECVOPTS),
+	IP(IP_RETOPTS),
+	IP(IP_MTU_DISCOVER),
+	IP(IP_RECVERR),
+	IP(IP_RECVTTL),
+	IP(IP_RECVTOS),
+	IP(IP_TRANSPARENT),
+	IP(IP_RECVORIGDSTADDR),
+	IP(IP_MINTTL),
+	IP(IP_BIND_ADDRESS_NO_PORT),
+	IP(IP_RECVFRAGSIZE),
+	IP(IP_MULTICAST_IF),
+	IP(IP_MULTICAST_TTL),
+	IP(IP_MULTICAST_LOOP),
+	IP(IP_MULTICAST_ALL),
+	IP(IP_UNICAST_IF),
 #undef IP
-#define IP6(n) { AF_INET6, 0, IPPROTO_IPV6, n, #n }
-	IP6(IPV6_UNICAST_HOPS), IP6(IPV6_MULTICAST_IF), IP6(IPV6_MULTICAST_HOPS),
-	IP6(IPV6_MULTICAST_LOOP), IP6(IPV6_MULTICAST_ALL), IP6(IPV6_MTU_DISCOVER),
-	IP6(IPV6_RECVERR), IP6(IPV6_RECVHOPLIMIT), IP6(IPV6_RECVRTHDR), IP6(IPV6_RECVHOPOPTS),
-	IP6(IPV6_RECVDSTOPTS), IP6(IPV6_RECVTCLASS), IP6(IPV6_TCLASS), IP6(IPV6_DONTFRAG),
-	IP6(IPV6_RECVPATHMTU), IP6(IPV6_AUTOFLOWLABEL), IP6(IPV6_ADDR_PREFERENCES),
-	IP6(IPV6_MINHOPCOUNT), IP6(IPV6_RECVORIGDSTADDR), IP6(IPV6_TRANSPARENT),
-	IP6(IPV6_UNICAST_IF), IP6(IPV6_RECVFRAGSIZE), IP6(IPV6_FREEBIND),
+#define IP6(n)                                                                                     \
+	{                                                                                          \
+		AF_INET6, 0, IPPROTO_IPV6, n, #n                                                   \
+	}
+	IP6(IPV6_UNICAST_HOPS),
+	IP6(IPV6_MULTICAST_IF),
+	IP6(IPV6_MULTICAST_HOPS),
+	IP6(IPV6_MULTICAST_LOOP),
+	IP6(IPV6_MULTICAST_ALL),
+	IP6(IPV6_MTU_DISCOVER),
+	IP6(IPV6_RECVERR),
+	IP6(IPV6_RECVHOPLIMIT),
+	IP6(IPV6_RECVRTHDR),
+	IP6(IPV6_RECVHOPOPTS),
+	IP6(IPV6_RECVDSTOPTS),
+	IP6(IPV6_RECVTCLASS),
+	IP6(IPV6_TCLASS),
+	IP6(IPV6_DONTFRAG),
+	IP6(IPV6_RECVPATHMTU),
+	IP6(IPV6_AUTOFLOWLABEL),
+	IP6(IPV6_ADDR_PREFERENCES),
+	IP6(IPV6_MINHOPCOUNT),
+	IP6(IPV6_RECVORIGDSTADDR),
+	IP6(IPV6_TRANSPARENT),
+	IP6(IPV6_UNICAST_IF),
+	IP6(IPV6_RECVFRAGSIZE),
+	IP6(IPV6_FREEBIND),
 #undef IP6
-#define TCP(n) { 0, IPPROTO_TCP, IPPROTO_TCP, n, #n }
-	TCP(TCP_MAXSEG), TCP(TCP_SYNCNT), TCP(TCP_LINGER2), TCP(TCP_DEFER_ACCEPT),
-	TCP(TCP_WINDOW_CLAMP), TCP(TCP_CONGESTION), TCP(TCP_USER_TIMEOUT), TCP(TCP_FASTOPEN),
-	TCP(TCP_FASTOPEN_CONNECT), TCP(TCP_NOTSENT_LOWAT), TCP(TCP_SAVE_SYN), TCP(TCP_INQ),
+#define TCP(n)                                                                                     \
+	{                                                                                          \
+		0, IPPROTO_TCP, IPPROTO_TCP, n, #n                                                 \
+	}
+	TCP(TCP_MAXSEG),
+	TCP(TCP_SYNCNT),
+	TCP(TCP_LINGER2),
+	TCP(TCP_DEFER_ACCEPT),
+	TCP(TCP_WINDOW_CLAMP),
+	TCP(TCP_CONGESTION),
+	TCP(TCP_USER_TIMEOUT),
+	TCP(TCP_FASTOPEN),
+	TCP(TCP_FASTOPEN_CONNECT),
+	TCP(TCP_NOTSENT_LOWAT),
+	TCP(TCP_SAVE_SYN),
+	TCP(TCP_INQ),
 	TCP(TCP_THIN_LINEAR_TIMEOUTS),
 #undef TCP
 	{ 0, IPPROTO_UDP, IPPROTO_UDP, UDP_NO_CHECK6_TX, "UDP_NO_CHECK6_TX" },
@@ -127,7 +176,8 @@ int sk_extra_restore(int fd, const SkOptsEntry *so, const char *what, struct err
 
 		if (setsockopt(fd, (int)o->level, (int)o->name, o->value.data,
 			       (socklen_t)o->value.len))
-			return err_sys(e, "setsockopt", "%s: %s", what, find(o->level, o->name)->text);
+			return err_sys(e, "setsockopt", "%s: %s", what,
+				       find(o->level, o->name)->text);
 	}
 	return 0;
 }

@@ -13,7 +13,7 @@
 #include "base/proc.h"
 #include "fd/sk_extra.h"
 
-#define FILTER_MAX 4096		/* BPF_MAXINSNS */
+#define FILTER_MAX 4096 /* BPF_MAXINSNS */
 
 struct fresh {
 	struct fresh *next;
@@ -113,11 +113,13 @@ uint32_t sk_ns_id(const struct fd_dump *d)
 static const struct sk_int {
 	int name;
 	size_t off, has;
-	bool is_bool, only_set;	/* only_set: left out when it is 0, as everybody writes it */
+	bool is_bool, only_set; /* only_set: left out when it is 0, as everybody writes it */
 	bool unix_only;
 } ints[] = {
 #define OPT(n, field, b, s, u)                                                                     \
-	{ n, offsetof(SkOptsEntry, field), offsetof(SkOptsEntry, has_##field), b, s, u }
+	{                                                                                          \
+		n, offsetof(SkOptsEntry, field), offsetof(SkOptsEntry, has_##field), b, s, u       \
+	}
 	OPT(SO_PRIORITY, so_priority, false, false, false),
 	OPT(SO_RCVLOWAT, so_rcvlowat, false, false, false),
 	OPT(SO_MARK, so_mark, false, true, false),
@@ -328,8 +330,10 @@ static int restore_rest(int fd, const SkOptsEntry *so, const char *what, struct 
 			return err_sys(e, "setsockopt", "%s: SO_LINGER", what);
 	}
 	if ((so->has_tcp_keepcnt && sk_set(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)so->tcp_keepcnt)) ||
-	    (so->has_tcp_keepidle && sk_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)so->tcp_keepidle)) ||
-	    (so->has_tcp_keepintvl && sk_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)so->tcp_keepintvl)))
+	    (so->has_tcp_keepidle &&
+	     sk_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)so->tcp_keepidle)) ||
+	    (so->has_tcp_keepintvl &&
+	     sk_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)so->tcp_keepintvl)))
 		return err_sys(e, "setsockopt", "%s: TCP_KEEP*", what);
 	if (so->n_so_filter) {
 		struct sock_fprog fp = { (unsigned short)so->n_so_filter, (void *)so->so_filter };
@@ -355,8 +359,8 @@ int sk_opts_restore(int fd, const SkOptsEntry *so, const char *what, struct err 
 	if (!r)
 		r = sk_extra_restore(fd, so, what, e);
 	/* Last: setting a size locks it, and sizes that nobody set grow by themselves. */
-	if (!r && so->has_so_buf_lock && sk_set(fd, SOL_SOCKET, SO_BUF_LOCK, (int)so->so_buf_lock) &&
-	    errno != ENOPROTOOPT)
+	if (!r && so->has_so_buf_lock &&
+	    sk_set(fd, SOL_SOCKET, SO_BUF_LOCK, (int)so->so_buf_lock) && errno != ENOPROTOOPT)
 		return err_sys(e, "setsockopt", "%s: SO_BUF_LOCK", what);
 	return r;
 }

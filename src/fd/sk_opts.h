@@ -11,10 +11,10 @@
 #include "fd/file_kind.h"
 
 #ifndef SO_BUF_LOCK
-#define SO_BUF_LOCK 72		/* asm-generic/socket.h (5.14) */
+#define SO_BUF_LOCK 72 /* asm-generic/socket.h (5.14) */
 #endif
 #ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71	/* 5.14 */
+#define SO_NETNS_COOKIE 71 /* 5.14 */
 #endif
 
 struct sk_look {

@@ -82,8 +82,9 @@ static int peek_packet(struct peek *p, int type, size_t want, struct err *e)
 {
 	struct sockaddr_un un;
 	struct iovec iov = { p->buf, PACKET_MAX };
-	struct msghdr mh = { .msg_name = &un, .msg_namelen = sizeof(un), .msg_iov = &iov,
-			     .msg_iovlen = 1 };
+	struct msghdr mh = {
+		.msg_name = &un, .msg_namelen = sizeof(un), .msg_iov = &iov, .msg_iovlen = 1
+	};
 	ssize_t n = recvmsg(p->l->copy, &mh, MSG_PEEK | MSG_DONTWAIT);
 	size_t name;
 	int r;
@@ -99,13 +100,16 @@ static int peek_packet(struct peek *p, int type, size_t want, struct err *e)
 	if (mh.msg_flags & MSG_TRUNC)
 		return fd_refuse(p->l, e, "a packet of more than %d bytes waits in it", PACKET_MAX);
 	name = mh.msg_namelen > offsetof(struct sockaddr_un, sun_path) ?
-		       mh.msg_namelen - offsetof(struct sockaddr_un, sun_path) : 0;
-	if (type == SOCK_DGRAM && name && (name != p->from_len || memcmp(un.sun_path, p->from, name)))
-		return fd_refuse(p->l, e,
-				 "a datagram from the bound socket %s%.*s waits in it: not supported yet",
-				 un.sun_path[0] ? "" : "@",
-				 (int)(un.sun_path[0] ? strnlen(un.sun_path, name) : name - 1),
-				 un.sun_path[0] ? un.sun_path : un.sun_path + 1);
+		       mh.msg_namelen - offsetof(struct sockaddr_un, sun_path) :
+		       0;
+	if (type == SOCK_DGRAM && name &&
+	    (name != p->from_len || memcmp(un.sun_path, p->from, name)))
+		return fd_refuse(
+			p->l, e,
+			"a datagram from the bound socket %s%.*s waits in it: not supported yet",
+			un.sun_path[0] ? "" : "@",
+			(int)(un.sun_path[0] ? strnlen(un.sun_path, name) : name - 1),
+			un.sun_path[0] ? un.sun_path : un.sun_path + 1);
 	r = put(p, p->buf, (size_t)n, e);
 	return r ? r : 1;
 }
@@ -175,8 +179,9 @@ int sk_queue_read(struct fd_restore *r, struct sk_queue *(*queue_of)(struct file
 		else if (pe->length > image_left(in))
 			ret = image_bad(in, e, "%u bytes of data are not there", pe->length);
 		else if (pe->n_scm)
-			ret = err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", "sk-queues.img",
-				      "descriptors wait in a socket (SCM_RIGHTS): not supported yet");
+			ret = err_set(
+				e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", "sk-queues.img",
+				"descriptors wait in a socket (SCM_RIGHTS): not supported yet");
 		else
 			ret = 0;
 		if (ret)
@@ -200,7 +205,8 @@ int sk_queue_send(int fd, const struct sk_queue *q, const char *what, struct err
 		size_t at = 0;
 
 		do {
-			ssize_t n = send(fd, data + at, q->v[i].len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+			ssize_t n =
+				send(fd, data + at, q->v[i].len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 			if (n < 0)
 				return err_sys(e, "send", "%s: the data that waited in it", what);

@@ -12,15 +12,9 @@
  * it watches all others. Of two kinds with one type the first reads images.
  */
 const struct file_kind *const file_kinds[] = {
-	&file_kind_reg,
-	&file_kind_chardev,
-	&file_kind_pipe,
-	&file_kind_fifo,
-	&file_kind_eventfd,
-	&file_kind_unix,
-	&file_kind_inet,
-	&file_kind_epoll,
-	NULL,
+	&file_kind_reg,	 &file_kind_chardev, &file_kind_pipe,
+	&file_kind_fifo, &file_kind_eventfd, &file_kind_unix,
+	&file_kind_inet, &file_kind_epoll,   NULL,
 };
 
 const struct file_kind *file_kind_of(const struct fd_look *l)
@@ -63,9 +57,13 @@ static const struct {
 	{ "anon_inode:bpf-", "BPF object" },
 	{ "anon_inode:seccomp", "seccomp notifier" },
 	{ "anon_inode:[fscontext]", "filesystem context (fsopen)" },
-	{ "net:[", "network namespace" }, { "mnt:[", "mount namespace" },
-	{ "pid:[", "pid namespace" }, { "uts:[", "UTS namespace" }, { "ipc:[", "IPC namespace" },
-	{ "user:[", "user namespace" }, { "cgroup:[", "cgroup namespace" },
+	{ "net:[", "network namespace" },
+	{ "mnt:[", "mount namespace" },
+	{ "pid:[", "pid namespace" },
+	{ "uts:[", "UTS namespace" },
+	{ "ipc:[", "IPC namespace" },
+	{ "user:[", "user namespace" },
+	{ "cgroup:[", "cgroup namespace" },
 	{ "time:[", "time namespace" },
 };
 
@@ -73,9 +71,9 @@ static const struct {
 	int family;
 	const char *what;
 } families[] = {
-	{ AF_NETLINK, "netlink" }, { AF_PACKET, "packet" }, { AF_VSOCK, "vsock" },
+	{ AF_NETLINK, "netlink" },     { AF_PACKET, "packet" },	      { AF_VSOCK, "vsock" },
 	{ AF_ALG, "crypto (AF_ALG)" }, { AF_BLUETOOTH, "bluetooth" }, { AF_CAN, "CAN" },
-	{ AF_TIPC, "TIPC" }, { AF_KEY, "IPsec key" }, { AF_XDP, "XDP" },
+	{ AF_TIPC, "TIPC" },	       { AF_KEY, "IPsec key" },	      { AF_XDP, "XDP" },
 };
 
 int file_refuse_unknown(const struct fd_look *l, struct err *e)
@@ -89,7 +87,8 @@ int file_refuse_unknown(const struct fd_look *l, struct err *e)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
 		if (!strncmp(l->link, strangers[i].link, strlen(strangers[i].link)))
-			return fd_refuse(l, e, "a %s descriptor is not supported", strangers[i].what);
+			return fd_refuse(l, e, "a %s descriptor is not supported",
+					 strangers[i].what);
 	if (S_ISBLK(l->st.st_mode))
 		return fd_refuse(l, e, "an open block device is not supported");
 	return fd_refuse(l, e, "descriptors of this kind are not supported");

@@ -49,7 +49,9 @@ static void test_epoll(void **state)
 	EventpollTfdEntry te = EVENTPOLL_TFD_ENTRY__INIT;
 
 	assert_int_equal(epoll_parse_line("tfd:        3 events: 80000019 data: fedcba9876543210"
-					  "  pos:5 ino:40e sdev:10\nmore", &te), 1);
+					  "  pos:5 ino:40e sdev:10\nmore",
+					  &te),
+			 1);
 	assert_int_equal(te.tfd, 3);
 	assert_int_equal(te.events, 0x80000019);
 	assert_true(te.data == 0xfedcba9876543210);
@@ -78,7 +80,8 @@ static void attr(struct answer *a, unsigned short type, const void *data, unsign
 
 static void test_diag(void **state)
 {
-	struct answer a = { .m = { .udiag_ino = 7, .udiag_type = 1, .udiag_state = 10 }, .len = sizeof(a.m) };
+	struct answer a = { .m = { .udiag_ino = 7, .udiag_type = 1, .udiag_state = 10 },
+			    .len = sizeof(a.m) };
 	struct unix_diag_rqlen rq = { 3, 128 };
 	uint32_t peer = 0, icons[2] = { 55, 66 };
 	struct pool *pool = pool_new();

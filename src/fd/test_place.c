@@ -108,7 +108,8 @@ static void test_not_made(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_place), cmocka_unit_test(test_not_made) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_place),
+					    cmocka_unit_test(test_not_made) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,8 @@ static void descriptor(struct subject *s, int nth, uint32_t fd)
 	fe->fd = fd;
 }
 
-static void unix_sock(struct subject *s, int i, uint32_t ino, uint32_t peer, uint32_t state, char *name)
+static void unix_sock(struct subject *s, int i, uint32_t ino, uint32_t peer, uint32_t state,
+		      char *name)
 {
 	UnixSkEntry *ue = &s->usk[i];
 
@@ -160,8 +161,8 @@ static void subject_init(struct subject *s)
 	s->packet.length = 4;
 }
 
-static void put(struct image_dir *d, enum image_id id, unsigned num, const ProtobufCMessage *const *v,
-		size_t n, bool data)
+static void put(struct image_dir *d, enum image_id id, unsigned num,
+		const ProtobufCMessage *const *v, size_t n, bool data)
 {
 	struct image_out *o;
 	struct err e = { 0 };
@@ -177,7 +178,8 @@ static void put(struct image_dir *d, enum image_id id, unsigned num, const Proto
 static void subject_write(const struct subject *s, const char *path)
 {
 	const ProtobufCMessage *v[10], *g[2] = { &s->ghost.base, &s->chunk.base };
-	const ProtobufCMessage *pd = &s->pipe_data.base, *rm = &s->remap.base, *pk = &s->packet.base;
+	const ProtobufCMessage *pd = &s->pipe_data.base, *rm = &s->remap.base,
+			       *pk = &s->packet.base;
 	struct pool *pool = pool_new();
 	struct image_dir *d;
 	struct err e = { 0 };

@@ -3,7 +3,7 @@
 #ifndef STASIS_FD_UNIX_H
 #define STASIS_FD_UNIX_H
 
-#include <netinet/tcp.h>	/* the states, which unix sockets use too */
+#include <netinet/tcp.h> /* the states, which unix sockets use too */
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -38,23 +38,23 @@ int unix_made(struct fd_restore *r, struct err *e);
 
 /* Restore: what a socket is among the others. */
 enum unix_role {
-	UNIX_ALONE,		/* unconnected, bound or not; a dgram socket with a one-sided peer too */
-	UNIX_PAIR,		/* both ends nameless or dgram: made by socketpair */
-	UNIX_ACCEPTED,		/* has the name of a listener: made by accept */
-	UNIX_CLIENT,		/* the other end of such a one */
+	UNIX_ALONE,    /* unconnected, bound or not; a dgram socket with a one-sided peer too */
+	UNIX_PAIR,     /* both ends nameless or dgram: made by socketpair */
+	UNIX_ACCEPTED, /* has the name of a listener: made by accept */
+	UNIX_CLIENT,   /* the other end of such a one */
 };
 
 struct unix_kid {
 	enum unix_role role;
-	struct file_obj *peer;	/* NULL: closed before the checkpoint, or none */
-	struct file_obj *listener;	/* of UNIX_ACCEPTED; NULL: gone, made for a moment */
-	bool first;		/* of a pair: makes both */
-	size_t call;		/* of the maker: whose result is our number there */
+	struct file_obj *peer;	   /* NULL: closed before the checkpoint, or none */
+	struct file_obj *listener; /* of UNIX_ACCEPTED; NULL: gone, made for a moment */
+	bool first;		   /* of a pair: makes both */
+	size_t call;		   /* of the maker: whose result is our number there */
 	struct sk_queue queue;
 };
 
 struct unix_restore {
-	struct file_obj **v;	/* by inode */
+	struct file_obj **v; /* by inode */
 	size_t n;
 };
 

@@ -59,11 +59,13 @@ int unix_diag_parse(struct pool *pool, const void *msg, size_t len, struct unix_
 {
 	const struct unix_diag_msg *m = msg;
 	const struct rtattr *a;
-	int left;		/* signed: padding may take the macros below zero */
+	int left; /* signed: padding may take the macros below zero */
 
 	if (len < sizeof(*m))
 		return -EINVAL;
-	*ret = (struct unix_sock){ .ino = m->udiag_ino, .type = m->udiag_type, .state = m->udiag_state };
+	*ret = (struct unix_sock){ .ino = m->udiag_ino,
+				   .type = m->udiag_type,
+				   .state = m->udiag_state };
 	left = (int)(len - NLMSG_ALIGN(sizeof(*m)));
 	for (a = (const void *)(m + 1); RTA_OK(a, left); a = RTA_NEXT(a, left))
 		parse_attr(pool, a, ret);
@@ -76,9 +78,11 @@ static int ask(int sock, struct err *e)
 		struct nlmsghdr h;
 		struct unix_diag_req r;
 	} q = {
-		.h = { .nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		.h = { .nlmsg_len = sizeof(q),
+		       .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.r = { .sdiag_family = AF_UNIX, .udiag_states = ~0u,
+		.r = { .sdiag_family = AF_UNIX,
+		       .udiag_states = ~0u,
 		       .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS |
 				     UDIAG_SHOW_RQLEN },
 	};

@@ -13,15 +13,15 @@ struct unix_sock {
 	uint32_t ino;
 	uint8_t type, state, shutdown;
 	bool has_peer;
-	uint32_t peer;		/* with has_peer: 0 when the peer has been closed */
-	uint32_t rqueue, wqueue;	/* listeners: connections that wait, their limit */
-	const char *name;	/* as bound, not terminated; in the pool */
+	uint32_t peer;		 /* with has_peer: 0 when the peer has been closed */
+	uint32_t rqueue, wqueue; /* listeners: connections that wait, their limit */
+	const char *name;	 /* as bound, not terminated; in the pool */
 	size_t name_len;
-	uint32_t pending;	/* of a listener: the first socket that waits, 0 when none */
+	uint32_t pending; /* of a listener: the first socket that waits, 0 when none */
 };
 
 struct unix_table {
-	struct unix_sock *v;	/* by ino */
+	struct unix_sock *v; /* by ino */
 	size_t n;
 };
 

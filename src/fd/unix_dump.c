@@ -14,7 +14,7 @@
 #include "fd/unix_diag.h"
 
 #ifndef SIOCUNIXFILE
-#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)	/* linux/un.h: O_PATH descriptor of the bound file */
+#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0) /* linux/un.h: O_PATH descriptor of the bound file */
 #endif
 
 struct dumped {
@@ -25,7 +25,7 @@ struct dumped {
 };
 
 struct unix_dump {
-	struct unix_table before, now;	/* while the tree ran; when it stood still */
+	struct unix_table before, now; /* while the tree ran; when it stood still */
 	bool has_before, has_now;
 	struct dumped *v;
 	size_t n;
@@ -159,11 +159,12 @@ static int dump_path(struct fd_dump *d, const struct fd_look *l, UnixSkEntry *ue
 	if (name[0] != '/') {
 		ue->name_dir = name_dir(d, nm.path, name);
 		if (!ue->name_dir)
-			return fd_refuse(l, e, "it is bound to the relative name %s, which leads to %.100s",
-					 name, nm.path);
+			return fd_refuse(
+				l, e, "it is bound to the relative name %s, which leads to %.100s",
+				name, nm.path);
 	} else if (!nm.deleted && !means(d, name, &st)) {
-		return fd_refuse(l, e, "its name %s leads elsewhere now; it is bound to %.100s", name,
-				 nm.path);
+		return fd_refuse(l, e, "its name %s leads elsewhere now; it is bound to %.100s",
+				 name, nm.path);
 	}
 	ue->file_perms = pool_msg(d->m->pool, FilePermsEntry, file_perms_entry__init);
 	ue->file_perms->mode = st.st_mode;
@@ -210,8 +211,8 @@ static int dump_queue(struct fd_dump *d, struct file_obj *f, const struct fd_loo
 
 	*packets = 0;
 	if (s->state != TCP_LISTEN)
-		return sk_queue_dump(d, f, l, s->type, p ? p->name : "", p ? p->name_len : 0, packets,
-				     e);
+		return sk_queue_dump(d, f, l, s->type, p ? p->name : "", p ? p->name_len : 0,
+				     packets, e);
 	if (!s->pending && !s->rqueue)
 		return 0;
 	sock_text(s, text, sizeof(text));
@@ -219,8 +220,7 @@ static int dump_queue(struct fd_dump *d, struct file_obj *f, const struct fd_loo
 	return err_hint(e, "try again when the server has accepted them");
 }
 
-static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
-		     struct err *e)
+static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
 {
 	UnixSkEntry *ue = pool_msg(d->m->pool, UnixSkEntry, unix_sk_entry__init);
 	struct unix_dump *ud = state(d);
@@ -240,7 +240,8 @@ static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 		return r;
 	dd.s = unix_table_find(&ud->now, dd.ino);
 	if (!dd.s)
-		return fd_refuse(l, e, "the socket belongs to another network namespace than the tree");
+		return fd_refuse(l, e,
+				 "the socket belongs to another network namespace than the tree");
 	file_entry_new(d, f, FD_TYPES__UNIXSK)->usk = ue;
 	ue->id = f->id;
 	fill_entry(d, l, dd.s, ue);
@@ -298,7 +299,8 @@ static int check_listener(struct unix_dump *ud, const struct dumped *x, const st
 		/* A path may be anybody's of the same name, elsewhere. */
 		if (x->s->name[0] && x->f->entry->usk->has_deleted && x->f->entry->usk->deleted)
 			continue;
-		return fd_refuse(l, e, "its listening %.100s is held by %s, outside the tree", text, who);
+		return fd_refuse(l, e, "its listening %.100s is held by %s, outside the tree", text,
+				 who);
 	}
 	return 0;
 }
@@ -325,10 +327,12 @@ static int check_one(struct fd_dump *d, struct unix_dump *ud, const struct dumpe
 	/* A peer that does not look back: found again by its name, and only it may have sent. */
 	sock_text(p->s, text, sizeof(text));
 	if (!p->s->name_len)
-		return fd_refuse(l, e, "it is connected to the %s, which is nameless and has another peer",
-				 text);
+		return fd_refuse(
+			l, e, "it is connected to the %s, which is nameless and has another peer",
+			text);
 	if (x->packets)
-		return fd_refuse(l, e, "datagrams wait in a socket that was connected to %s meanwhile",
+		return fd_refuse(l, e,
+				 "datagrams wait in a socket that was connected to %s meanwhile",
 				 text);
 	return 0;
 }

@@ -61,19 +61,22 @@ static int check_name(struct fd_restore *r, struct file_obj *f, struct err *e)
 		return err_sys(e, "open", "unix socket %s", path);
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		err_set(e, ERR_CONFLICT, EEXIST, "bind", path, "the name is taken by something else");
+		err_set(e, ERR_CONFLICT, EEXIST, "bind", path,
+			"the name is taken by something else");
 		return err_hint(e, "move it away");
 	}
 	if (probe(fd)) {
 		err_set(e, ERR_CONFLICT, EADDRINUSE, "bind", path, "another process listens there");
-		return err_hint(e, "end that process, or restore into a mount namespace of its own");
+		return err_hint(e,
+				"end that process, or restore into a mount namespace of its own");
 	}
 	return 0;
 }
 
 static size_t add_socket(struct maker *mk, const UnixSkEntry *ue)
 {
-	return prog_call(mk->p, "make a unix socket", SYS_socket, AF_UNIX, ue->type | SOCK_CLOEXEC, 0);
+	return prog_call(mk->p, "make a unix socket", SYS_socket, AF_UNIX, ue->type | SOCK_CLOEXEC,
+			 0);
 }
 
 /*
@@ -91,7 +94,8 @@ static void add_pair(struct maker *mk, struct file_obj *f)
 	prog_call(mk->p, "free the second number", SYS_close, 0);
 	prog_ref(mk->p, b, 0);
 	prog_call(mk->p, "make a pair of unix sockets", SYS_socketpair, AF_UNIX,
-		  f->entry->usk->type | SOCK_CLOEXEC, 0, (uint64_t)prog_alloc(mk->p, 2 * sizeof(int)));
+		  f->entry->usk->type | SOCK_CLOEXEC, 0,
+		  (uint64_t)prog_alloc(mk->p, 2 * sizeof(int)));
 	k->call = a;
 	maker_want(mk, a, &f->fd);
 	if (k->peer) {
@@ -120,9 +124,9 @@ static void add_sockets(struct maker *mk, const struct unix_restore *ur)
 struct place {
 	struct maker *mk;
 	const UnixSkEntry *ue;
-	void *addr;		/* in the arena */
+	void *addr; /* in the arena */
 	socklen_t len;
-	const char *path;	/* in the arena, NULL for abstract names */
+	const char *path; /* in the arena, NULL for abstract names */
 };
 
 static void on(struct place *pl, const char *verb, uint64_t nr, size_t sock, uint64_t a1,
@@ -178,7 +182,8 @@ static void accept_one(struct place *pl, size_t listener, struct file_obj *f)
 		maker_want(pl->mk, client, &fd_work(f)->kid_fd[0]);
 	}
 	connect_to(pl, client);
-	k->call = prog_call(pl->mk->p, "accept the unix connection", SYS_accept4, 0, 0, 0, SOCK_CLOEXEC);
+	k->call = prog_call(pl->mk->p, "accept the unix connection", SYS_accept4, 0, 0, 0,
+			    SOCK_CLOEXEC);
 	prog_ref(pl->mk->p, listener, 0);
 	maker_want(pl->mk, k->call, &f->fd);
 }
@@ -186,7 +191,8 @@ static void accept_one(struct place *pl, size_t listener, struct file_obj *f)
 static void place_end(struct place *pl)
 {
 	if (pl->path && is_deleted(pl->ue))
-		prog_call(pl->mk->p, "remove the unix socket's name", SYS_unlink, (uint64_t)pl->path);
+		prog_call(pl->mk->p, "remove the unix socket's name", SYS_unlink,
+			  (uint64_t)pl->path);
 }
 
 /* A listener that is gone: bound for as long as it takes to accept. */

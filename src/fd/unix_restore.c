@@ -24,7 +24,8 @@ static int read_name(UnixSkEntry *ue, struct image_in *in, struct err *e)
 		while (ue->name.len && !ue->name.data[ue->name.len - 1])
 			ue->name.len--;
 		if (memchr(ue->name.data, 0, ue->name.len))
-			return image_bad(in, e, "file %u: a zero byte in the socket's path", ue->id);
+			return image_bad(in, e, "file %u: a zero byte in the socket's path",
+					 ue->id);
 	}
 	if (ue->name.len > UNIX_PATH_MAX)
 		return image_bad(in, e, "file %u: the socket's name is too long", ue->id);
@@ -41,7 +42,8 @@ int unix_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, str
 	char text[UNIX_TEXT];
 
 	if (ue->type != SOCK_STREAM && ue->type != SOCK_DGRAM && ue->type != SOCK_SEQPACKET)
-		return image_bad(in, e, "file %u: unix sockets of type %u do not exist", f->id, ue->type);
+		return image_bad(in, e, "file %u: unix sockets of type %u do not exist", f->id,
+				 ue->type);
 	if (ue->state != TCP_ESTABLISHED && ue->state != TCP_CLOSE && ue->state != TCP_LISTEN)
 		return image_bad(in, e, "file %u: unix sockets have no state %u", f->id, ue->state);
 	if (ue->backlog > INT32_MAX || (ue->has_shutdown && (unsigned)ue->shutdown > 3))
@@ -64,7 +66,8 @@ static int cmp_ino(const void *a, const void *b)
 {
 	const struct file_obj *x = *(struct file_obj *const *)a, *y = *(struct file_obj *const *)b;
 
-	return x->entry->usk->ino < y->entry->usk->ino ? -1 : x->entry->usk->ino > y->entry->usk->ino;
+	return x->entry->usk->ino < y->entry->usk->ino ? -1 :
+							 x->entry->usk->ino > y->entry->usk->ino;
 }
 
 static struct file_obj *by_ino(const struct unix_restore *ur, uint32_t ino)
@@ -137,7 +140,7 @@ static int assign(const struct unix_restore *ur, struct file_obj *f, struct err 
 	if (ue->peer && unix_is_stream(ue->type) && !mutual)
 		return file_bad(f, e, "its peer, file %u, is connected to another one", p->id);
 	if (k->peer || k->first)
-		return 0;	/* the other end came first */
+		return 0; /* the other end came first */
 	if (mutual) {
 		k->peer = p;
 		unix_kid(p)->peer = f;
@@ -192,7 +195,8 @@ int unix_read_end(struct fd_restore *r, struct err *e)
 		if (!k->queue.n || k->role != UNIX_ALONE)
 			continue;
 		if (unix_is_stream(ue->type) || !ue->name.len || k->peer)
-			ret = file_bad(ur->v[i], e, "data waits in a socket that nothing could reach");
+			ret = file_bad(ur->v[i], e,
+				       "data waits in a socket that nothing could reach");
 	}
 	return ret;
 }
@@ -258,8 +262,10 @@ static int permissions(struct fd_restore *r, struct file_obj *f, const char *wha
 
 int unix_made(struct fd_restore *r, struct err *e)
 {
-	static int (*const steps[])(struct file_obj *f, const char *what, struct err *e) = {
-		send_queue, shut, settle,
+	static int (*const steps[])(struct file_obj * f, const char *what, struct err *e) = {
+		send_queue,
+		shut,
+		settle,
 	};
 	struct unix_restore *ur = r->unixes;
 	char what[UNIX_TEXT];
