@@ -10,7 +10,7 @@
 
 int archive_lib_get(const struct archive_lib **ret, struct err *e)
 {
-	static struct archive_lib lib;	/* a cache: the same for everybody, filled once */
+	static struct archive_lib lib; /* a cache: the same for everybody, filled once */
 	static void *so;
 	static bool loaded;
 
@@ -24,7 +24,8 @@ int archive_lib_get(const struct archive_lib **ret, struct err *e)
 		const char *why = dlerror();
 
 		err_set(e, ERR_SYSTEM, ENOENT, "load", LIBARCHIVE, "%s", why ? why : "not found");
-		return err_hint(e, "install the package libarchive13: it packs the content of tmpfs");
+		return err_hint(e,
+				"install the package libarchive13: it packs the content of tmpfs");
 	}
 #define X(f)                                                                                       \
 	lib.f = (__typeof__(lib.f))dlsym(so, #f);                                                  \

@@ -67,7 +67,8 @@ static void emit_close(struct prog *p, size_t call)
 static void emit_source(struct model *m, struct prog *p, struct mnt *mnt)
 {
 	mnt->source_call = p->n;
-	prog_call(p, "mount: open source", SYS_open_tree, AT_FDCWD, PTR(mnt_source_path(m->pool, mnt)),
+	prog_call(p, "mount: open source", SYS_open_tree, AT_FDCWD,
+		  PTR(mnt_source_path(m->pool, mnt)),
 		  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 }
 

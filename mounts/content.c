@@ -30,17 +30,18 @@ struct content {
 	const struct archive_lib *lib;
 	const struct mnt *mnt;
 	bool check_dev;
-	int fd;			/* of the image */
+	int fd; /* of the image */
 };
 
-static int archive_err(const struct content *c, struct archive *a, const char *op,
-		       const char *path, struct err *e)
+static int archive_err(const struct content *c, struct archive *a, const char *op, const char *path,
+		       struct err *e)
 {
 	const char *why = c->lib->archive_error_string(a);
 	char obj[320];
 
 	snprintf(obj, sizeof(obj), "%s in %s at %s", path, c->mnt->fsname, c->mnt->point);
-	return err_set(e, ERR_SYSTEM, EIO, op, obj, "%s", why ? why : "unknown error of libarchive");
+	return err_set(e, ERR_SYSTEM, EIO, op, obj, "%s",
+		       why ? why : "unknown error of libarchive");
 }
 
 /* Into the filesystem, as it lies below all that is mounted on it. */
@@ -71,7 +72,7 @@ static int enter_clone(const struct content *c, uint64_t set, uint64_t clear, in
 static int data_copy(const struct content *c, struct archive *in, struct archive *out,
 		     const char *path, struct err *e)
 {
-	static char zeros[1 << 20];	/* not const: takes no room in the program file */
+	static char zeros[1 << 20]; /* not const: takes no room in the program file */
 	int64_t at = 0, off;
 	const void *buf;
 	size_t n;
@@ -200,7 +201,7 @@ struct dir_times {
 	struct dir_time {
 		char *path;
 		struct timespec times[2];
-	} *v;
+	} * v;
 	size_t n;
 };
 
@@ -361,7 +362,7 @@ static int fill_main(void *arg, void *ret, struct err *e)
 {
 	const struct content *c = arg;
 	_cleanup_close_ int fd = -EBADF;
-	struct dir_times dirs = { 0 };	/* goes with this process */
+	struct dir_times dirs = { 0 }; /* goes with this process */
 	struct archive *in, *out;
 	int r = enter_clone(c, 0, MOUNT_ATTR_RDONLY, &fd, e);
 
@@ -370,10 +371,11 @@ static int fill_main(void *arg, void *ret, struct err *e)
 	umask(0);
 	in = c->lib->archive_read_new();
 	out = c->lib->archive_write_disk_new();
-	c->lib->archive_write_disk_set_options(
-		out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
-			     ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_ACL |
-			     ARCHIVE_EXTRACT_SECURE_NODOTDOT);
+	c->lib->archive_write_disk_set_options(out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM |
+							    ARCHIVE_EXTRACT_TIME |
+							    ARCHIVE_EXTRACT_XATTR |
+							    ARCHIVE_EXTRACT_ACL |
+							    ARCHIVE_EXTRACT_SECURE_NODOTDOT);
 	if (c->lib->archive_read_support_format_tar(in) != ARCHIVE_OK ||
 	    c->lib->archive_read_support_filter_gzip(in) != ARCHIVE_OK ||
 	    c->lib->archive_read_open_fd(in, c->fd, 64 * 1024) != ARCHIVE_OK) {

@@ -218,7 +218,7 @@ int mounts_dump(struct model *m, struct err *e)
 
 	if (!model_has_own_ns(m, NS_MNT))
 		return 0;
-	r = state_read(m, &s, e);	/* again: frozen now, it no longer changes */
+	r = state_read(m, &s, e); /* again: frozen now, it no longer changes */
 	for (size_t i = 0; !r && i < s->tree.n; i++)
 		if (block(s, s->tree.v[i], e))
 			return -e->code;

@@ -28,7 +28,7 @@ static bool guess_outside(struct model *m, const struct mnt *mnt)
 	case FSTYPE__DEVPTS:
 		return false;
 	default:
-		return true;	/* one per machine, or nothing that could be made */
+		return true; /* one per machine, or nothing that could be made */
 	}
 }
 
@@ -62,7 +62,8 @@ static int entry_check(const struct image_in *in, const MntEntry *me, struct err
 		return image_bad(in, e, "mount point \"%.100s\" is not a plain absolute path",
 				 me->mountpoint);
 	if (!mnt_path_is_plain(me->root))
-		return image_bad(in, e, "root \"%.100s\" of mount %.100s is not a plain absolute path",
+		return image_bad(in, e,
+				 "root \"%.100s\" of mount %.100s is not a plain absolute path",
 				 me->root, me->mountpoint);
 	if (strlen(me->options) > OPTIONS_MAX || strlen(me->source) > OPTIONS_MAX)
 		return image_bad(in, e, "options or source of mount %.100s are too long",

@@ -99,7 +99,7 @@ static bool parse_line(struct pool *pool, struct mnt *m, char *line)
 	}
 	fs = tail + 3;
 	src = strchr(fs, ' ');
-	sb = src ? strchr(src + 1, ' ') : NULL;	/* the source may be empty */
+	sb = src ? strchr(src + 1, ' ') : NULL; /* the source may be empty */
 	if (!sb || sscanf(f[2], "%u:%u", &m->major, &m->minor) != 2)
 		return false;
 	*src++ = 0;

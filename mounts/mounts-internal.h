@@ -24,34 +24,34 @@
 #define SB_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_LAZYTIME)
 
 struct mount_kind {
-	const char *name;	/* of the filesystem */
-	Fstype code;		/* in the images */
-	bool fresh;		/* a new instance can be mounted and is as good as the old one */
-	bool content;		/* ...once its files are put into it */
+	const char *name; /* of the filesystem */
+	Fstype code;	  /* in the images */
+	bool fresh;	  /* a new instance can be mounted and is as good as the old one */
+	bool content;	  /* ...once its files are put into it */
 };
 const struct mount_kind *mount_kind_get(const char *fsname);
 /* By an image's code; NULL when the code says nothing. */
 const struct mount_kind *mount_kind_by_code(Fstype code);
 
 struct mnt {
-	uint32_t id, parent_id;	/* as in mountinfo */
-	uint64_t unique, parent_unique;	/* of statmount; 0 when not read so */
+	uint32_t id, parent_id;		/* as in mountinfo */
+	uint64_t unique, parent_unique; /* of statmount; 0 when not read so */
 	uint32_t major, minor;
-	uint32_t flags;		/* MOUNT_FLAGS */
-	uint32_t sb_flags;	/* SB_FLAGS */
-	uint32_t shared, master;	/* peer groups, 0: none */
+	uint32_t flags;		 /* MOUNT_FLAGS */
+	uint32_t sb_flags;	 /* SB_FLAGS */
+	uint32_t shared, master; /* peer groups, 0: none */
 	bool unbindable, idmapped;
 	const char *root, *point, *fsname, *source, *options;
 	const struct mount_kind *kind;
-	bool outside;		/* the filesystem is (dump) or was (restore) mounted outside too */
+	bool outside; /* the filesystem is (dump) or was (restore) mounted outside too */
 
-	struct mnt *parent;	/* NULL: the tree's root */
+	struct mnt *parent; /* NULL: the tree's root */
 	struct mnt *child, *sibling;
-	const char *rel;	/* mount point below the parent's root, "" on it, no leading slash */
+	const char *rel; /* mount point below the parent's root, "" on it, no leading slash */
 
 	/* Restore: what becomes of it. */
 	struct mnt *match;	/* the same mount in our tree (and back) */
-	struct mnt *source_mnt;	/* bind of this mount's filesystem: of ours, or made before */
+	struct mnt *source_mnt; /* bind of this mount's filesystem: of ours, or made before */
 	bool stands;		/* there now: read, or on restore kept or made so far */
 	bool is_file;		/* mounted on a file, not on a directory */
 	size_t source_call;	/* of the program: opens the source */
@@ -93,13 +93,13 @@ bool mnt_path_is_plain(const char *path);
 
 /* Of m->mnt_state. */
 struct mounts_state {
-	struct mnt_tree tree;	/* of the dumped or to be restored namespace */
+	struct mnt_tree tree; /* of the dumped or to be restored namespace */
 	struct mnt_tree ours;
-	struct mnt **away;	/* restore: copies of ours to be unmounted, in order */
+	struct mnt **away; /* restore: copies of ours to be unmounted, in order */
 	size_t n_away;
-	struct mnt **order;	/* restore: what has to be attached, in order */
+	struct mnt **order; /* restore: what has to be attached, in order */
 	size_t n_order;
-	bool outer_slaves;	/* restore: some copies stay slaves of ours */
+	bool outer_slaves; /* restore: some copies stay slaves of ours */
 	bool planned;
 };
 

@@ -19,7 +19,7 @@
 #include "mounts/mounts-internal.h"
 
 __attribute__((format(printf, 3, 4))) static void problem(struct err_list *l, const struct mnt *mnt,
-							   const char *fmt, ...)
+							  const char *fmt, ...)
 {
 	struct err p = { 0 };
 	char obj[320], why[256];
@@ -168,8 +168,8 @@ static void plan_source(struct model *m, struct mounts_state *s, struct mnt *img
 			source_look(m, img, problems);
 		else if (!img->kind->fresh || img->kind->content || !whole)
 			problem(problems, img,
-				"its filesystem (%s, device %u:%u) is not mounted here", img->source,
-				img->major, img->minor);
+				"its filesystem (%s, device %u:%u) is not mounted here",
+				img->source, img->major, img->minor);
 		return;
 	}
 	if (!img->kind->fresh) {
@@ -217,8 +217,7 @@ static bool reachable(const struct mounts_state *s, const struct mnt *img)
 {
 	const char *rest;
 
-	return img->parent->stands &&
-	       mnt_tree_lookup(&s->tree, img->point, &rest) == img->parent &&
+	return img->parent->stands && mnt_tree_lookup(&s->tree, img->point, &rest) == img->parent &&
 	       !strcmp(rest, img->rel);
 }
 
@@ -251,7 +250,8 @@ static void plan_order(struct model *m, struct mounts_state *s, struct err_list 
 
 	while (progress) {
 		progress = false;
-		for (size_t i = s->tree.n; i-- > 0;) {	/* oldest first: the image has them reversed */
+		for (size_t i = s->tree.n;
+		     i-- > 0;) { /* oldest first: the image has them reversed */
 			struct mnt *img = s->tree.v[i];
 
 			if (img->stands || !reachable(s, img) || !source_stands(img) ||
@@ -316,9 +316,11 @@ static void check_propagation(const struct mounts_state *s, struct err_list *pro
 		if (!mnt_is_visible(&s->tree, img))
 			problem(problems, img, "it has propagation of its own and is hidden");
 		if (img->shared && !mnt_group_first(&s->tree, img->shared))
-			problem(problems, img, "no mount of its peer group shows what all others do");
+			problem(problems, img,
+				"no mount of its peer group shows what all others do");
 		if (img->master && !mnt_group_first(&s->tree, img->master))
-			problem(problems, img, "no mount of its master's group shows what all others do");
+			problem(problems, img,
+				"no mount of its master's group shows what all others do");
 	}
 }
 
@@ -328,8 +330,7 @@ static void check_kept(const struct mounts_state *s, struct err_list *problems)
 	for (size_t i = 0; i < s->tree.n; i++) {
 		const struct mnt *img = s->tree.v[i];
 
-		if (img->match && img->flags != img->match->flags &&
-		    !mnt_is_visible(&s->tree, img))
+		if (img->match && img->flags != img->match->flags && !mnt_is_visible(&s->tree, img))
 			problem(problems, img, "its flags differ from ours here, and it is hidden");
 	}
 }

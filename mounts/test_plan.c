@@ -59,7 +59,8 @@ static void read_tree(struct fixture *f, struct mnt_tree *t, const char *text, b
 {
 	struct err e = { 0 };
 
-	assert_int_equal(mnt_tree_parse_mountinfo(f->m->pool, pool_strdup(f->m->pool, text), t, &e), 0);
+	assert_int_equal(mnt_tree_parse_mountinfo(f->m->pool, pool_strdup(f->m->pool, text), t, &e),
+			 0);
 	for (size_t i = 0; i < t->n; i++)
 		t->v[i]->stands = stands;
 }
@@ -110,7 +111,7 @@ static void test_same_needs_nothing(void **state)
 	build(f);
 	assert_int_equal(f->s->n_order, 0);
 	assert_int_equal(f->s->n_away, 0);
-	assert_int_equal(f->p.n, 1);	/* only our propagation is cut off */
+	assert_int_equal(f->p.n, 1); /* only our propagation is cut off */
 	assert_int_equal(f->p.calls[0].a[3], MS_REC | MS_PRIVATE);
 }
 
@@ -177,7 +178,8 @@ static void test_bind_is_opened_before_its_source_goes(void **state)
 	struct fixture *f = *state;
 	int src, gone, put;
 
-	plan(f, ROOT PROC SYS, ROOT PROC "40 20 0:22 /kernel /tmp rw,relatime - sysfs sysfs rw\n", NULL);
+	plan(f, ROOT PROC SYS, ROOT PROC "40 20 0:22 /kernel /tmp rw,relatime - sysfs sysfs rw\n",
+	     NULL);
 	build(f);
 	src = call_at(f, SYS_open_tree, 1, "/sys/kernel");
 	gone = call_at(f, SYS_umount2, 0, "/sys");
@@ -263,8 +265,9 @@ static void test_slaves_of_ours_are_not_cut_off(void **state)
 {
 	struct fixture *f = *state;
 
-	plan(f, "20 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
-		"21 20 0:21 / /proc rw,relatime shared:2 - proc proc rw\n",
+	plan(f,
+	     "20 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+	     "21 20 0:21 / /proc rw,relatime shared:2 - proc proc rw\n",
 	     "20 1 254:0 / / rw,relatime master:1 - ext4 /dev/vda rw\n" PROC, NULL);
 	build(f);
 	assert_int_equal(f->p.calls[0].a[3], MS_REC | MS_SLAVE);
@@ -276,11 +279,17 @@ static void test_slaves_of_ours_are_not_cut_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_same_needs_nothing), T(test_own_proc_over_the_old), T(test_copies_go_away),
-		T(test_hidden_copy_in_the_way), T(test_tmpfs_with_mounts_in_it),
-		T(test_bind_is_opened_before_its_source_goes), T(test_hiding_mount_comes_last),
-		T(test_problems_are_all_named), T(test_other_root),
-		T(test_device_numbers_of_no_device), T(test_groups_masters_first),
+		T(test_same_needs_nothing),
+		T(test_own_proc_over_the_old),
+		T(test_copies_go_away),
+		T(test_hidden_copy_in_the_way),
+		T(test_tmpfs_with_mounts_in_it),
+		T(test_bind_is_opened_before_its_source_goes),
+		T(test_hiding_mount_comes_last),
+		T(test_problems_are_all_named),
+		T(test_other_root),
+		T(test_device_numbers_of_no_device),
+		T(test_groups_masters_first),
 		T(test_slaves_of_ours_are_not_cut_off),
 	};
 

@@ -32,11 +32,11 @@ static int parse(const char *text, struct mnt_tree *t, struct err *e)
 	return r;
 }
 
-#define HOST                                                                                       \
-	"20 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard\n"                         \
-	"21 20 0:21 / /proc rw,nosuid,nodev,noexec,noatime - proc proc rw\n"                       \
+#define HOST                                                                                           \
+	"20 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard\n"                             \
+	"21 20 0:21 / /proc rw,nosuid,nodev,noexec,noatime - proc proc rw\n"                           \
 	"22 20 0:22 /a\\040b /mnt/x\\134y ro master:7 unbindable - tmpfs my\\011tmp ro,size=4k,sync\n" \
-	"23 21 0:23 / /proc rw - proc  rw\n"                                                       \
+	"23 21 0:23 / /proc rw - proc  rw\n"                                                           \
 	"24 22 0:24 / /mnt/x\\134y/deep/er rw shared:9 master:8 - fuse.sshfs host: rw,user_id=0\n"
 
 static void test_fields(void **state)
@@ -60,7 +60,7 @@ static void test_fields(void **state)
 	m = mnt_tree_by_id(&t, 21);
 	assert_int_equal(m->flags, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME);
 	assert_int_equal(mnt_tree_by_id(&t, 20)->shared, 1);
-	m = mnt_tree_by_id(&t, 23);	/* an empty source */
+	m = mnt_tree_by_id(&t, 23); /* an empty source */
 	assert_string_equal(m->source, "");
 	assert_string_equal(m->fsname, "proc");
 	m = mnt_tree_by_id(&t, 24);
@@ -84,8 +84,7 @@ static void test_structure(void **state)
 	assert_string_equal(rest, "1/fd");
 	assert_ptr_equal(mnt_tree_lookup(&t, "/mnt/x\\y/deep/er", &rest), mnt_tree_by_id(&t, 24));
 	assert_string_equal(rest, "");
-	assert_ptr_equal(mnt_tree_lookup(&t, "/mnt/x\\y/deep/erik", &rest),
-			 mnt_tree_by_id(&t, 22));
+	assert_ptr_equal(mnt_tree_lookup(&t, "/mnt/x\\y/deep/erik", &rest), mnt_tree_by_id(&t, 22));
 	assert_string_equal(rest, "deep/erik");
 	assert_ptr_equal(mnt_tree_lookup(&t, "/", &rest), t.root);
 	assert_false(mnt_is_visible(&t, mnt_tree_by_id(&t, 21)));
@@ -98,12 +97,12 @@ static void test_structure(void **state)
 static void test_no_tree(void **state)
 {
 	static const char *const bad[] = {
-		"20 1 254:0 / / rw - ext4 /dev/vda\n",			/* cut off */
-		"20 1 254:0 / / rw ext4 /dev/vda rw\n",			/* no separator */
-		"20 1 254 / / rw - ext4 /dev/vda rw\n",			/* no device */
-		"20 1 8:0 / / rw - x y rw\n21 2 8:0 / /a rw - x y rw\n",	/* two roots */
-		"20 21 8:0 / / rw - x y rw\n21 20 8:0 / /a rw - x y rw\n",	/* a circle */
-		"20 1 8:0 / /a rw - x y rw\n21 20 8:0 / /b rw - x y rw\n",	/* outside its parent */
+		"20 1 254:0 / / rw - ext4 /dev/vda\n",			   /* cut off */
+		"20 1 254:0 / / rw ext4 /dev/vda rw\n",			   /* no separator */
+		"20 1 254 / / rw - ext4 /dev/vda rw\n",			   /* no device */
+		"20 1 8:0 / / rw - x y rw\n21 2 8:0 / /a rw - x y rw\n",   /* two roots */
+		"20 21 8:0 / / rw - x y rw\n21 20 8:0 / /a rw - x y rw\n", /* a circle */
+		"20 1 8:0 / /a rw - x y rw\n21 20 8:0 / /b rw - x y rw\n", /* outside its parent */
 		"",
 	};
 
@@ -124,15 +123,16 @@ static void test_circle_beside(void **state)
 
 	assert_true(parse("20 1 8:0 / / rw - x y rw\n"
 			  "21 22 8:0 / /a rw - x y rw\n"
-			  "22 21 8:0 / /a rw - x y rw\n", &t, &e) < 0);
+			  "22 21 8:0 / /a rw - x y rw\n",
+			  &t, &e) < 0);
 	assert_non_null(strstr(e.why, "circle"));
 }
 
 static void test_paths(void **state)
 {
 	static const char *const good[] = { "/", "/a", "/a/b", "/.a", "/a/..b", "/a/b..", "/..." };
-	static const char *const bad[] = { "",	   "a",	    "//",    "/a/",  "/a//b", "/.",
-					   "/..",  "/a/.",  "/a/..", "/../a", "/./a", "./a" };
+	static const char *const bad[] = { "",	  "a",	  "//",	   "/a/",   "/a//b", "/.",
+					   "/..", "/a/.", "/a/..", "/../a", "/./a",  "./a" };
 	char longest[8192];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -162,8 +162,9 @@ static void test_kinds(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_fields),	    T(test_structure), T(test_no_tree),
-					    T(test_circle_beside), T(test_paths),     T(test_kinds) };
+	const struct CMUnitTest tests[] = { T(test_fields),  T(test_structure),
+					    T(test_no_tree), T(test_circle_beside),
+					    T(test_paths),   T(test_kinds) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,7 +106,10 @@ int mnt_tree_link(struct mnt_tree *t, struct err *e)
 		if (m->parent)
 			continue;
 		if (t->root)
-			return bad(m, "its parent is not in the tree, and neither is that of another mount", e);
+			return bad(
+				m,
+				"its parent is not in the tree, and neither is that of another mount",
+				e);
 		t->root = m;
 	}
 	if (!t->root)

@@ -27,8 +27,8 @@ struct net_state {
 
 static void net_state_free(struct net_state *s)
 {
-	struct rtnl_buf *all[] = { &s->links,  &s->addrs,  &s->routes4,	 &s->routes6, &s->rules4,
-				   &s->rules6, &s->neigh,  &s->nexthops, &s->qdiscs };
+	struct rtnl_buf *all[] = { &s->links,  &s->addrs, &s->routes4,	&s->routes6, &s->rules4,
+				   &s->rules6, &s->neigh, &s->nexthops, &s->qdiscs };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		rtnl_buf_free(all[i]);
@@ -88,7 +88,7 @@ static void link_judge(struct net_state *s, const struct nlmsghdr *h, struct err
 {
 	const struct ifinfomsg *m = NLMSG_DATA(h);
 	const struct rtattr *a[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1] = { 0 },
-			    *xdp[IFLA_XDP_MAX + 1] = { 0 };
+								    *xdp[IFLA_XDP_MAX + 1] = { 0 };
 	const char *name, *kind;
 	char obj[120];
 
@@ -116,7 +116,8 @@ static void link_judge(struct net_state *s, const struct nlmsghdr *h, struct err
 		rtnl_nested(a[IFLA_XDP], xdp, IFLA_XDP_MAX);
 	if (*rtnl_str(a[IFLA_IFALIAS]) || (m->ifi_flags & (IFF_PROMISC | IFF_ALLMULTI)) ||
 	    xdp[IFLA_XDP_PROG_ID])
-		block(l, "link lo", "an alias, promiscuous mode or XDP program is not supported yet");
+		block(l, "link lo",
+		      "an alias, promiscuous mode or XDP program is not supported yet");
 }
 
 static void qdisc_judge(const struct nlmsghdr *h, struct err_list *l)
@@ -212,7 +213,7 @@ static int nft_judge(pid_t pid, struct err_list *l, struct err *e)
 		r = rtnl_dump(sock, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, &body,
 			      sizeof(body), &b, "nftables", e);
 	if (r == -EPROTONOSUPPORT || r == -EOPNOTSUPP || r == -EINVAL) {
-		err_clear(e);	/* a kernel without nftables */
+		err_clear(e); /* a kernel without nftables */
 		return 0;
 	}
 	if (r)
@@ -332,7 +333,7 @@ int netns_dump(struct model *m, int net_sock, struct err *e)
 	if (net_sock < 0)
 		return 0;
 	r = judge_netns(m, net_sock, &s, &blockers, e);
-	if (!r && blockers.n) {	/* came up after the preflight */
+	if (!r && blockers.n) { /* came up after the preflight */
 		*e = blockers.v[0];
 		r = -e->code;
 	}

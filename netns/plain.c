@@ -14,9 +14,9 @@
 static const struct {
 	const char *name, *kind;
 } fallback[] = {
-	{ "sit0", "sit" },	 { "tunl0", "ipip" },	    { "gre0", "gre" },
-	{ "gretap0", "gretap" }, { "erspan0", "erspan" },   { "ip6tnl0", "ip6tnl" },
-	{ "ip6gre0", "ip6gre" }, { "ip_vti0", "vti" },	    { "ip6_vti0", "vti6" },
+	{ "sit0", "sit" },	 { "tunl0", "ipip" },	  { "gre0", "gre" },
+	{ "gretap0", "gretap" }, { "erspan0", "erspan" }, { "ip6tnl0", "ip6tnl" },
+	{ "ip6gre0", "ip6gre" }, { "ip_vti0", "vti" },	  { "ip6_vti0", "vti6" },
 };
 
 bool net_link_is_fallback(const char *name, const char *kind, uint32_t flags)
@@ -71,7 +71,7 @@ bool net_route_is_plain(const struct nlmsghdr *h, char *name, size_t size)
 		addr_text(m->rtm_family, a[RTA_DST], text, sizeof(text));
 	snprintf(name, size, "route %s/%u in table %u", text, m->rtm_dst_len,
 		 rtnl_u32(a[RTA_TABLE], m->rtm_table));
-	if (m->rtm_flags & RTM_F_CLONED)	/* a cache entry */
+	if (m->rtm_flags & RTM_F_CLONED) /* a cache entry */
 		return true;
 	return (m->rtm_family == AF_INET || m->rtm_family == AF_INET6) &&
 	       m->rtm_protocol == RTPROT_KERNEL;
@@ -81,7 +81,9 @@ bool net_rule_is_plain(const struct nlmsghdr *h, char *name, size_t size)
 {
 	static const struct {
 		uint32_t priority, table;
-	} usual[] = { { 0, RT_TABLE_LOCAL }, { 32766, RT_TABLE_MAIN }, { 32767, RT_TABLE_DEFAULT } };
+	} usual[] = { { 0, RT_TABLE_LOCAL },
+		      { 32766, RT_TABLE_MAIN },
+		      { 32767, RT_TABLE_DEFAULT } };
 	const struct fib_rule_hdr *m = NLMSG_DATA(h);
 	const struct rtattr *a[FRA_MAX + 1];
 	uint32_t prio, table;

@@ -160,7 +160,8 @@ static int lo_read(struct model *m, NetDeviceEntry **lo, struct err *e)
 			snprintf(what, sizeof(what), "link %.32s (kind %d)", d->name, d->type);
 			r = refuse(what, e);
 		} else if (d->ifindex != LO_INDEX) {
-			r = image_bad(in, e, "lo has number %u instead of %d", d->ifindex, LO_INDEX);
+			r = image_bad(in, e, "lo has number %u instead of %d", d->ifindex,
+				      LO_INDEX);
 		} else if (d->mtu < 68 || d->mtu > INT32_MAX) {
 			r = image_bad(in, e, "mtu %u of lo is out of range", d->mtu);
 		}
@@ -187,7 +188,8 @@ int netns_read(struct model *m, struct err *e)
 	if (!r)
 		r = net_sysctls_check(ns, e);
 	if (!r && !ns->n_sysctls && (ns->n_def_conf4 || ns->n_def_conf6))
-		log_warn("settings (sysctl) of the network namespace are in another tool's form, going on without them");
+		log_warn(
+			"settings (sysctl) of the network namespace are in another tool's form, going on without them");
 	if (!r)
 		r = lo_read(m, &lo, e);
 	if (!r)

@@ -19,7 +19,9 @@ static int send_msg(int sock, const struct nlmsghdr *h, const void *body, size_t
 	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
 	struct iovec iov[2] = { { (void *)h, h->nlmsg_len - body_len },
 				{ (void *)body, body_len } };
-	struct msghdr msg = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = iov,
+	struct msghdr msg = { .msg_name = &to,
+			      .msg_namelen = sizeof(to),
+			      .msg_iov = iov,
 			      .msg_iovlen = body_len ? 2 : 1 };
 
 	return sendmsg(sock, &msg, 0) < 0 ? err_sys(e, "ask the kernel for", "%s", what) : 0;
@@ -31,8 +33,10 @@ static int receive(int sock, void *buf, size_t *ret_n, const char *what, struct 
 	for (;;) {
 		struct sockaddr_nl from = { 0 };
 		struct iovec iov = { buf, BUF };
-		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from),
-				      .msg_iov = &iov, .msg_iovlen = 1 };
+		struct msghdr msg = { .msg_name = &from,
+				      .msg_namelen = sizeof(from),
+				      .msg_iov = &iov,
+				      .msg_iovlen = 1 };
 		ssize_t n = recvmsg(sock, &msg, 0);
 
 		if (n < 0 && errno == EINTR)

@@ -140,8 +140,8 @@ static int setting_fill(int top, const NetSysctlEntry *s, char *buf, struct err 
 	_cleanup_close_ int fd = openat(top, s->name, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT) {
-		log_warn("this kernel has no setting net/%s, going on without its value %s", s->name,
-			 s->value);
+		log_warn("this kernel has no setting net/%s, going on without its value %s",
+			 s->name, s->value);
 		return 0;
 	}
 	if (fd < 0)

@@ -22,7 +22,8 @@ struct msg {
 
 static struct msg start(int type, const void *body, size_t n)
 {
-	struct msg m = { .h = { .nlmsg_len = (uint32_t)NLMSG_LENGTH(n), .nlmsg_type = (uint16_t)type } };
+	struct msg m = { .h = { .nlmsg_len = (uint32_t)NLMSG_LENGTH(n),
+				.nlmsg_type = (uint16_t)type } };
 
 	memcpy(NLMSG_DATA(&m.h), body, n);
 	return m;
@@ -40,7 +41,8 @@ static void put(struct msg *m, int type, const void *data, size_t n)
 
 static struct msg addr(int family, const char *text, int prefix, int index)
 {
-	struct ifaddrmsg b = { .ifa_family = (uint8_t)family, .ifa_prefixlen = (uint8_t)prefix,
+	struct ifaddrmsg b = { .ifa_family = (uint8_t)family,
+			       .ifa_prefixlen = (uint8_t)prefix,
 			       .ifa_index = (uint32_t)index };
 	struct msg m = start(RTM_NEWADDR, &b, sizeof(b));
 	char bin[16];
@@ -71,7 +73,9 @@ static void test_addresses(void **state)
 
 static void test_routes(void **state)
 {
-	struct rtmsg b = { .rtm_family = AF_INET, .rtm_dst_len = 8, .rtm_table = RT_TABLE_LOCAL,
+	struct rtmsg b = { .rtm_family = AF_INET,
+			   .rtm_dst_len = 8,
+			   .rtm_table = RT_TABLE_LOCAL,
 			   .rtm_protocol = RTPROT_KERNEL };
 	struct msg m = start(RTM_NEWROUTE, &b, sizeof(b));
 	char name[120];
@@ -90,7 +94,9 @@ static void test_routes(void **state)
 
 static void test_rules(void **state)
 {
-	struct fib_rule_hdr b = { .family = AF_INET, .table = RT_TABLE_MAIN, .action = FR_ACT_TO_TBL };
+	struct fib_rule_hdr b = { .family = AF_INET,
+				  .table = RT_TABLE_MAIN,
+				  .action = FR_ACT_TO_TBL };
 	struct msg m = start(RTM_NEWRULE, &b, sizeof(b));
 	uint32_t prio = 32766;
 	char name[120];
@@ -147,7 +153,7 @@ static void test_malformed(void **state)
 	assert_false(net_addr_is_plain(&m.h, 1, name, sizeof(name)));
 	a->rta_len = 2;
 	assert_false(net_addr_is_plain(&m.h, 1, name, sizeof(name)));
-	a->rta_len = 5;	/* too short for an address */
+	a->rta_len = 5; /* too short for an address */
 	assert_false(net_addr_is_plain(&m.h, 1, name, sizeof(name)));
 	m.h.nlmsg_len = NLMSG_LENGTH(2);
 	assert_false(net_addr_is_plain(&m.h, 1, name, sizeof(name)));
@@ -166,7 +172,7 @@ static void test_strings(void **state)
 	} x = { .a = { .rta_len = RTA_LENGTH(4) }, .s = "abc" };
 
 	assert_string_equal(rtnl_str(&x.a), "abc");
-	x.a.rta_len = RTA_LENGTH(3);	/* not terminated */
+	x.a.rta_len = RTA_LENGTH(3); /* not terminated */
 	assert_string_equal(rtnl_str(&x.a), "");
 	assert_string_equal(rtnl_str(NULL), "");
 	assert_int_equal(rtnl_u32(&x.a, 7), 7);
@@ -175,9 +181,12 @@ static void test_strings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses),	cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_rules),		cmocka_unit_test(test_neighbours),
-		cmocka_unit_test(test_fallback_devices), cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_fallback_devices),
+		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_strings),
 	};
 

@@ -24,15 +24,21 @@
 #define SHM_ALL_DEFAULT (ULONG_MAX - (1ul << 24))
 
 struct ipc_var {
-	const char *path;	/* below /proc/sys */
+	const char *path; /* below /proc/sys */
 	size_t off, has_off;
-	bool wide;		/* 64 bits */
+	bool wide; /* 64 bits */
 	uint64_t fresh;
 };
 
-#define VAR(path, field, wide, fresh) { path, offsetof(IpcVarEntry, field), 0, wide, fresh }
+#define VAR(path, field, wide, fresh)                                                              \
+	{                                                                                          \
+		path, offsetof(IpcVarEntry, field), 0, wide, fresh                                 \
+	}
 #define OPT(path, field, fresh)                                                                    \
-	{ path, offsetof(IpcVarEntry, field), offsetof(IpcVarEntry, has_##field), false, fresh }
+	{                                                                                          \
+		path, offsetof(IpcVarEntry, field), offsetof(IpcVarEntry, has_##field), false,     \
+			fresh                                                                      \
+	}
 
 static const struct ipc_var ipc_vars[] = {
 	VAR("kernel/msgmax", msg_ctlmax, false, 8192),
@@ -57,7 +63,7 @@ struct ipc_state {
 	uint64_t vars[ARRAY_SIZE(ipc_vars)];
 	bool has[ARRAY_SIZE(ipc_vars)];
 	uint32_t sem[N_SEM];
-	char objects[4][96];	/* one of each kind, if any */
+	char objects[4][96]; /* one of each kind, if any */
 };
 
 static void var_set(IpcVarEntry *v, const struct ipc_var *d, uint64_t value)
@@ -91,7 +97,7 @@ static int vars_read(struct ipc_state *s, struct err *e)
 		n = read_text_at(AT_FDCWD, path, buf, sizeof(buf));
 		s->vars[i] = ipc_vars[i].fresh;
 		s->has[i] = n >= 0;
-		if (n == -ENOENT)	/* a kernel without message queues */
+		if (n == -ENOENT) /* a kernel without message queues */
 			continue;
 		if (n < 0) {
 			errno = (int)-n;
@@ -100,8 +106,8 @@ static int vars_read(struct ipc_state *s, struct err *e)
 		s->vars[i] = strtoull(buf, NULL, 10);
 	}
 	n = read_text_at(AT_FDCWD, "/proc/sys/kernel/sem", buf, sizeof(buf));
-	if (n < 0 || sscanf(buf, "%u %u %u %u", &s->sem[0], &s->sem[1], &s->sem[2], &s->sem[3]) !=
-			     N_SEM) {
+	if (n < 0 ||
+	    sscanf(buf, "%u %u %u %u", &s->sem[0], &s->sem[1], &s->sem[2], &s->sem[3]) != N_SEM) {
 		errno = n < 0 ? (int)-n : EIO;
 		return err_sys(e, "read", "/proc/sys/kernel/sem");
 	}

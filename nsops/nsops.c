@@ -161,7 +161,8 @@ static int children_identify(const struct task *t, int dir, const char *path,
 			block(blockers, t,
 			      "its children are to live in another %s namespace than itself",
 			      k->name,
-			      types[i] == NS_PID ? "checkpoint that namespace's init instead" : NULL);
+			      types[i] == NS_PID ? "checkpoint that namespace's init instead" :
+						   NULL);
 	}
 	return 0;
 }
@@ -178,7 +179,7 @@ static int threads_identify(const struct task *t, struct err_list *blockers, str
 		snprintf(path, sizeof(path), "/proc/%d/task/%d/ns", t->host, t->threads[i].host);
 		dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0 && errno == ENOENT)
-			continue;	/* ended meanwhile */
+			continue; /* ended meanwhile */
 		if (dir < 0)
 			return err_sys(e, "open", "%s", path);
 		for (size_t n = 0; n < ARRAY_SIZE(types); n++) {
@@ -235,7 +236,7 @@ int ns_identify(struct model *m, struct task *t, struct err_list *blockers, stru
 		return r;
 	if (!t->ids)
 		t->ids = pool_msg(m->pool, TaskKobjIdsEntry, task_kobj_ids_entry__init);
-	if (t->state == TASK_ZOMBIE) {	/* has left its namespaces; they go by its parent's */
+	if (t->state == TASK_ZOMBIE) { /* has left its namespaces; they go by its parent's */
 		for (size_t i = 0; i < NS_TYPES; i++)
 			t->ns[i] = t->parent ? t->parent->ns[i] : NULL;
 		return 0;
@@ -304,7 +305,7 @@ int ns_read(struct model *m, struct err *e)
 		return err_set(e, ERR_IMAGE, EINVAL, "read", "inventory.img",
 			       "it does not say which namespaces were the dumper's (root_ids)");
 	for (size_t i = 0; i < m->n_tasks; i++) {
-		if (!m->tasks[i]->ids)	/* zombies have none */
+		if (!m->tasks[i]->ids) /* zombies have none */
 			continue;
 		r = task_ns_read(m, m->tasks[i], e);
 		if (r)

@@ -14,9 +14,9 @@
 
 struct ns_kind {
 	enum ns_type type;
-	const char *name;	/* under /proc/PID/ns */
+	const char *name; /* under /proc/PID/ns */
 	uint64_t clone_flag;
-	size_t ids_off, ids_has_off;	/* its fields in TaskKobjIdsEntry */
+	size_t ids_off, ids_has_off; /* its fields in TaskKobjIdsEntry */
 	/* NULL: supported; else why a tree that has its own is refused. */
 	const char *unsupported;
 };

@@ -66,7 +66,7 @@ static void test_some_of_its_own(void **state)
 	ids_fill(m->inventory->root_ids, 0);
 	root = task(m, NULL, 10);
 	task(m, root, 10);
-	model_task_new(m, root);	/* a zombie has no ids */
+	model_task_new(m, root); /* a zombie has no ids */
 	assert_int_equal(ns_read(m, &e), 0);
 	assert_int_equal(ns_clone_flags(m), CLONE_NEWPID | CLONE_NEWNET);
 	assert_int_equal(root->ns[NS_PID]->id, 11);
@@ -142,7 +142,7 @@ static void test_identify_ourselves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_none_of_its_own), T(test_some_of_its_own), T(test_nested),
+		T(test_none_of_its_own),     T(test_some_of_its_own),	    T(test_nested),
 		T(test_kinds_not_supported), T(test_inventory_without_ids), T(test_table),
 		T(test_identify_ourselves),
 	};

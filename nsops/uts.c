@@ -58,8 +58,8 @@ int uts_build(struct maker *mk, const struct ns *ns, struct err *e)
 
 	if (r)
 		return r;
-	prog_call(mk->p, "host name", SYS_sethostname,
-		  (uintptr_t)prog_strdup(mk->p, u->nodename), strlen(u->nodename));
+	prog_call(mk->p, "host name", SYS_sethostname, (uintptr_t)prog_strdup(mk->p, u->nodename),
+		  strlen(u->nodename));
 	prog_call(mk->p, "domain name", SYS_setdomainname,
 		  (uintptr_t)prog_strdup(mk->p, u->domainname), strlen(u->domainname));
 	return 0;

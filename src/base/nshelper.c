@@ -34,7 +34,7 @@ struct helper {
 	struct err *e;
 	int result;
 	int done;
-	int status;		/* as wait(2) tells, when it is not done */
+	int status; /* as wait(2) tells, when it is not done */
 };
 
 static int enter(const struct helper *h)
@@ -113,7 +113,13 @@ static int died(const struct helper *h, struct err *e)
 int ns_helper_call(pid_t pid, int nses, ns_helper_fn fn, void *arg, void *ret, struct err *e)
 {
 	_cleanup_(helper_close) struct helper h = {
-		.pidfd = -EBADF, .pid = pid, .nses = nses, .fn = fn, .arg = arg, .ret = ret, .e = e,
+		.pidfd = -EBADF,
+		.pid = pid,
+		.nses = nses,
+		.fn = fn,
+		.arg = arg,
+		.ret = ret,
+		.e = e,
 	};
 	int r = helper_open(&h, e);
 
@@ -168,7 +174,11 @@ int ns_helper_run(pid_t pid, int nses, ns_helper_fn fn, void *arg, void *ret, si
 		  struct err *e)
 {
 	_cleanup_(helper_close) struct helper h = {
-		.pidfd = -EBADF, .pid = pid, .nses = nses, .fn = fn, .arg = arg,
+		.pidfd = -EBADF,
+		.pid = pid,
+		.nses = nses,
+		.fn = fn,
+		.arg = arg,
 	};
 	size_t size = sizeof(struct shared) + ret_size;
 	pid_t starter = getpid(), child;
