@@ -107,6 +107,27 @@ static int step_images(void *ctx, struct err *e)
 	return x;
 }
 
+/* Numbers that the tree needs in our own pid namespace. */
+static bool is_pid_of_tree(const void *ctx, pid_t pid)
+{
+	const struct model *m = ctx;
+
+	if (model_has_own_ns(m, NS_PID))
+		return false;
+	for (size_t i = 0; i < m->n_tasks; i++)
+		for (size_t k = 0; k < m->tasks[i]->n_threads; k++)
+			if (m->tasks[i]->threads[k].tid == pid)
+				return true;
+	return false;
+}
+
+static int step_guard(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+
+	return watchdog_guard(&r->guard, r->j, undo_kinds, is_pid_of_tree, r->m, e);
+}
+
 static int step_check(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
@@ -495,6 +516,7 @@ static int step_commit(void *ctx, struct err *e)
 
 static const struct step steps[] = {
 	{ "read the images", step_images, NULL },
+	{ "guard", step_guard, NULL },
 	{ "check the target", step_check, NULL },
 	{ "hook pre-restore", step_pre_restore, NULL },
 	{ "plan", step_arena, undo_arena },
@@ -563,8 +585,6 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 	r.hooks = (struct hooks){ .scripts = o->action_scripts, .n_scripts = o->n_action_scripts,
 				  .images_fd = -1 };
 	x = journal_create(&r.j, NULL, "restore", getpid(), e);
-	if (!x)
-		x = watchdog_guard(&r.guard, r.j, undo_kinds, e);
 	if (!x)
 		x = steps_run(steps, ARRAY_SIZE(steps), &r, e);
 	if (r.j) {

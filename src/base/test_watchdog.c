@@ -277,7 +277,7 @@ static void test_guard_undoes(void **state)
 		struct guard g;
 
 		dup2(out[1], 1);
-		if (watchdog_guard(&g, *state, kinds, &e))
+		if (watchdog_guard(&g, *state, kinds, NULL, NULL, &e))
 			_exit(1);
 		journal_add(*state, UNDO_RMDIR, "", 0, NULL, &e);
 		raise(SIGKILL);
@@ -302,7 +302,7 @@ static void test_guard_released(void **state)
 	struct guard g = { 0 };
 
 	watchdog_release(&g);	/* none: nothing happens */
-	assert_int_equal(watchdog_guard(&g, *state, kinds, &e), 0);
+	assert_int_equal(watchdog_guard(&g, *state, kinds, NULL, NULL, &e), 0);
 	assert_false(cancelled());
 	raise(SIGHUP);
 	assert_true(cancelled());

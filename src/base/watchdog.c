@@ -315,8 +315,34 @@ static void __attribute__((noreturn)) guard_main(const struct watch *w, int pidf
 	_exit(0);
 }
 
+/*
+ * In a small pid namespace the guard could be given a number that the caller
+ * still needs: then it keeps that until another one was born with a better one.
+ */
+static pid_t guard_fork(const struct watch *w, int me, bool (*taken)(const void *ctx, pid_t pid),
+			const void *ctx)
+{
+	enum { TRIES = 64 };
+	pid_t passed[TRIES], pid;
+	int n = 0;
+
+	for (;;) {
+		pid = fork();
+		if (!pid)
+			guard_main(w, me);
+		if (pid < 0 || !taken || !taken(ctx, pid) || n == TRIES)
+			break;
+		passed[n++] = pid;
+	}
+	while (n-- > 0) {
+		kill(passed[n], SIGKILL);
+		waitpid(passed[n], NULL, 0);
+	}
+	return pid;
+}
+
 int watchdog_guard(struct guard *ret, struct journal *j, const struct undo_kind *const *kinds,
-		   struct err *e)
+		   bool (*taken)(const void *ctx, pid_t pid), const void *ctx, struct err *e)
 {
 	struct watch w = { .j = j, .kinds = kinds };
 	_cleanup_close_ int me = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -326,9 +352,7 @@ int watchdog_guard(struct guard *ret, struct journal *j, const struct undo_kind 
 		return err_sys(e, "pidfd_open", "ourselves");
 	log_flush();
 	fflush(NULL);
-	g.pid = fork();
-	if (!g.pid)
-		guard_main(&w, me);
+	g.pid = guard_fork(&w, me, taken, ctx);
 	if (g.pid < 0)
 		return err_sys(e, "fork", "the guard");
 	g.pidfd = (int)syscall(SYS_pidfd_open, g.pid, 0);

@@ -35,9 +35,12 @@ struct guard {
 	struct sigaction old[CANCEL_SIGNALS];	/* the caller's, while we listen for a wish to stop */
 };
 
-/* Fork a guard that undoes the journal when we die. */
+/*
+ * Fork a guard that undoes the journal when we die. @taken (may be NULL) tells
+ * which pids it must not have.
+ */
 int watchdog_guard(struct guard *ret, struct journal *j, const struct undo_kind *const *kinds,
-		   struct err *e);
+		   bool (*taken)(const void *ctx, pid_t pid), const void *ctx, struct err *e);
 /* All is well (or undone in order): the guard ends and is reaped. */
 void watchdog_release(struct guard *g);
 
