@@ -94,7 +94,7 @@ static void check_accepts(int ls, int family, uint16_t port)
 
 int main(int argc, char **argv)
 {
-	int fresh, bd, l4, l6, r1, r2, u4, u6, uc, plain;
+	int fresh, bd, l4, l6, r1, r2, u4, u6, uc, plain, dead, c;
 	uint16_t pb, p4, p6, pr, pu, pu6;
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -146,6 +146,16 @@ int main(int argc, char **argv)
 	uc = case_sys(socket(AF_INET, SOCK_DGRAM, 0));
 	to.sin_port = htons(pu);
 	case_sys(connect(uc, (struct sockaddr *)&to, sizeof(to)));
+	/* A connection that the other side reset, and that we know of. */
+	dead = case_sys(socket(AF_INET, SOCK_STREAM, 0));
+	to.sin_port = htons(p4);
+	case_sys(connect(dead, (struct sockaddr *)&to, sizeof(to)));
+	c = case_sys(accept(l4, NULL, NULL));
+	li = (struct linger){ 1, 0 };
+	case_sys(setsockopt(c, SOL_SOCKET, SO_LINGER, &li, sizeof(li)));
+	close(c);
+	while (get(dead, SOL_SOCKET, SO_ERROR) != ECONNRESET)
+		case_sleep_ms(1);
 	case_ready();
 
 	case_check(get(fresh, IPPROTO_TCP, TCP_NODELAY) == 1 &&
@@ -187,6 +197,9 @@ int main(int argc, char **argv)
 		   "SO_REUSEPORT");
 	case_check(get(u4, SOL_SOCKET, SO_BROADCAST) == 1 && get(u4, IPPROTO_IP, IP_PKTINFO) == 1,
 		   "SO_BROADCAST, IP_PKTINFO");
+	case_check(recv(dead, cc, sizeof(cc), 0) == 0, "the dead connection: %s", strerror(errno));
+	case_check(send(dead, cc, 1, MSG_NOSIGNAL) == -1 && errno == EPIPE,
+		   "the dead connection sends");
 	case_check(port_of(u6) == pu6, "port %u, was %u", port_of(u6), pu6);
 	case_check(send(uc, "datagram", 8, 0) == 8, "send: %s", strerror(errno));
 	case_check(recv(u4, cc, sizeof(cc), 0) == 8 && !memcmp(cc, "datagram", 8), "the datagram");

@@ -12,6 +12,13 @@
 
 #include "case.h"
 
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int sig)
+{
+	signalled++;
+}
+
 static void check_data(int fd, const char *want)
 {
 	char buf[256] = "";
@@ -31,7 +38,7 @@ static short revents(int fd)
 
 int main(int argc, char **argv)
 {
-	int plain[2], big[2], full[2], noread[2], nowrite[2], packets[2], split[2], fr, fw, fx, n;
+	int plain[2], big[2], full[2], noread[2], nowrite[2], packets[2], split[2], async[2], fr, fw, fx, n;
 	static char block[1 << 16], back[1 << 16];
 	char fifo[512], p[64];
 	pid_t child;
@@ -67,6 +74,11 @@ int main(int argc, char **argv)
 	fx = case_sys(open(fifo, O_RDONLY | O_NONBLOCK));
 	snprintf(p, sizeof(p), "/proc/self/fd/%d", plain[0]);
 	n = case_sys(open(p, O_RDONLY | O_NONBLOCK)); /* a second description of the reading end */
+	case_sys(pipe(async));
+	signal(SIGUSR2, on_signal);
+	case_sys(fcntl(async[0], F_SETSIG, SIGUSR2));
+	case_sys(fcntl(async[0], F_SETOWN, getpid()));
+	case_sys(fcntl(async[0], F_SETFL, O_ASYNC));
 	case_sys(pipe(split));
 	child = case_sys(fork());
 	if (!child) {
@@ -103,6 +115,9 @@ int main(int argc, char **argv)
 	case_sys(write(fw, "again", 5));
 	check_data(fr, "again");
 	case_check(!(revents(fx) & (POLLHUP | POLLIN)), "the FIFO without writer: %x", revents(fx));
+	case_check(!signalled && fcntl(async[0], F_GETFL) & O_ASYNC, "%d signals", signalled);
+	case_sys(write(async[1], "x", 1));
+	case_check(signalled == 1, "O_ASYNC: %d signals", signalled);
 	case_sys(write(split[1], "late", 4));
 	case_check(waitpid(child, &st, 0) == child && !st, "the reader ended with status %x", st);
 	case_check(write(split[1], "x", 1) == -1 && errno == EPIPE,

@@ -72,7 +72,7 @@ static void check_talk(int a, int b)
 int main(int argc, char **argv)
 {
 	int s[2], d[2], q[2], half[2], lone[2], big[2], ls, cl, sv, cl2, sv2, ab, rel, gone,
-		gone_cl, dg, dgc, str, v, st, late;
+		gone_cl, dg, dgc, str, dcon, v, st, late;
 	char abstract[32], lname[512], dname[512], gname[512], cname[512];
 	struct sockaddr_un un;
 	static char block[150000];
@@ -141,7 +141,8 @@ int main(int argc, char **argv)
 	n = address(&un, dname);
 	dgc = case_sys(socket(AF_UNIX, SOCK_DGRAM, 0));
 	case_sys(sendto(dgc, "from a stranger", 15, 0, (struct sockaddr *)&un, n));
-	dgc = case_sys(dup(dgc));
+	dcon = case_sys(socket(AF_UNIX, SOCK_DGRAM, 0));
+	case_sys(connect(dcon, (struct sockaddr *)&un, n));
 	str = case_sys(socket(AF_UNIX, SOCK_STREAM, 0));
 	child = case_sys(fork());
 	if (!child) {
@@ -217,6 +218,9 @@ int main(int argc, char **argv)
 	case_check(access(gname, F_OK) == -1 && errno == ENOENT, "the removed name is back");
 	check_data(gone_cl, "");
 	check_data(dg, "from a stranger");
+	check_name(dcon, dname, true);
+	case_sys(send(dcon, "from a friend", 13, 0));
+	check_data(dg, "from a friend");
 	case_path(dname, "relative");
 	n = address(&un, dname);
 	case_sys(sendto(dgc, "by path", 7, 0, (struct sockaddr *)&un, n));

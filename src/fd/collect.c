@@ -4,7 +4,6 @@
  * it found or made, each kind asked for its message, and the images written.
  */
 #define LOG_MODULE "fd"
-#include <linux/kcmp.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
@@ -52,7 +51,7 @@ pid_t fd_task_tid(const struct task *t)
 	for (size_t i = 0; i < t->n_threads; i++) {
 		const struct thread *th = &t->threads[i];
 
-		if (th->rt && th->rt->exited)
+		if ((!i && t->leader_dead) || (th->rt && th->rt->exited))
 			continue;
 		if (th->host)
 			return th->host;
@@ -83,29 +82,6 @@ FileEntry *file_entry_new(struct fd_dump *d, struct file_obj *f, FdTypes type)
 	f->entry->type = type;
 	f->entry->id = f->id;
 	return f->entry;
-}
-
-/* A thread with a table of its own (unshare(CLONE_FILES)) has no place in the images. */
-static int check_threads(struct fd_dump *d, struct task *t, struct err *e)
-{
-	char who[64];
-
-	for (size_t i = 0; i < t->n_threads; i++) {
-		const struct thread *th = &t->threads[i];
-		long r;
-
-		if (!th->host || th->host == d->tid || (th->rt && th->rt->exited))
-			continue;
-		r = syscall(SYS_kcmp, d->tid, th->host, KCMP_FILES, 0, 0);
-		if (!r || (r < 0 && errno == ESRCH))
-			continue;
-		if (r < 0)
-			return err_sys(e, "kcmp", "threads %d and %d", d->tid, th->host);
-		snprintf(who, sizeof(who), "pid %d, thread %d", t->pid, th->tid);
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
-			       "the thread has a descriptor table of its own");
-	}
-	return 0;
 }
 
 static struct task_fd *fd_of(struct task *t, int fd, size_t *cursor)
@@ -200,8 +176,6 @@ int fd_dump_task(struct model *m, struct task *t, struct err *e)
 	r = fd_name_root(d, e);
 	if (!r)
 		r = fd_look_task(d, t, true, e);
-	if (!r)
-		r = check_threads(d, t, e);
 	if (!r)
 		r = fd_list(d, &fds, &n, e);
 	if (r)

@@ -7,8 +7,8 @@
  * changes of a description.
  */
 #include <linux/kcmp.h>
-#include <sys/syscall.h>
 
+#include "base/proc.h"
 #include "fd/file_kind.h"
 
 #define BUCKETS 4096
@@ -29,9 +29,7 @@ struct file_index {
 
 int fd_kcmp(pid_t p1, int fd1, pid_t p2, int fd2)
 {
-	long r = syscall(SYS_kcmp, p1, p2, KCMP_FILE, fd1, fd2);
-
-	return r < 0 ? -errno : (int)r;
+	return proc_kcmp(p1, p2, KCMP_FILE, (unsigned long)fd1, (unsigned long)fd2);
 }
 
 /* Only what fcntl cannot change: another process may share the description and still run. */

@@ -155,6 +155,12 @@ static int check_queues(const struct fd_look *l, const struct inet_look *il, str
 	int n = 0;
 
 	inet_addr_text(&il->src, src, sizeof(src));
+	/* Reading the error would take it from the program. */
+	if (il->events & POLLERR) {
+		fd_refuse(l, e, "%s socket %s: an error waits to be seen",
+			  inet_proto_name((uint32_t)il->s.protocol), src);
+		return err_hint(e, "try again when the program has seen it");
+	}
 	if (il->state == TCP_LISTEN) {
 		if (!il->waiting)
 			return 0;

@@ -139,6 +139,10 @@ int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l
 	*ret_packets = 0;
 	if (poll(&pf, 1, 0) < 0 || ioctl(l->copy, FIONREAD, &bytes))
 		return err_sys(e, "poll", "pid %d, fd %d (%s)", l->t->host, l->fd, l->link);
+	if (pf.revents & POLLERR) {
+		fd_refuse(l, e, "an error waits in it to be seen");
+		return err_hint(e, "try again when the program has seen it");
+	}
 	if (!(pf.revents & POLLIN) || (type != SOCK_DGRAM && !bytes))
 		return 0;
 	if (sk_get(l->copy, SOL_SOCKET, SO_PEEK_OFF, &off))

@@ -186,6 +186,9 @@ static void fill_entry(struct fd_dump *d, const struct fd_look *l, const struct 
 	ue->ino = s->ino;
 	ue->type = s->type;
 	ue->state = s->state;
+	/* connect(2) to a datagram socket marks that one as connected too: say what it is itself. */
+	if (!unix_is_stream(s->type))
+		ue->state = s->has_peer ? TCP_ESTABLISHED : TCP_CLOSE;
 	ue->flags = l->info.flags;
 	ue->uflags = 0;
 	ue->backlog = s->state == TCP_LISTEN ? s->wqueue : 0;

@@ -129,19 +129,19 @@ struct place {
 	const char *path; /* in the arena, NULL for abstract names */
 };
 
-static void on(struct place *pl, const char *verb, uint64_t nr, size_t sock, uint64_t a1,
-	       uint64_t a2)
+/* A call on the socket that the call @sock returned; its note is the name, for errors. */
+static void on(struct place *pl, uint64_t nr, size_t sock, uint64_t a1, uint64_t a2)
 {
 	char what[UNIX_TEXT];
 
 	unix_text(pl->ue->name.data, pl->ue->name.len, pl->ue->ino, what, sizeof(what));
-	prog_call(pl->mk->p, pool_printf(pl->mk->m->pool, "%s %s", verb, what), nr, 0, a1, a2);
+	prog_call(pl->mk->p, pool_strdup(pl->mk->m->pool, what), nr, 0, a1, a2);
 	prog_ref(pl->mk->p, sock, 0);
 }
 
 static void connect_to(struct place *pl, size_t sock)
 {
-	on(pl, "connect to", SYS_connect, sock, (uint64_t)pl->addr, pl->len);
+	on(pl, SYS_connect, sock, (uint64_t)pl->addr, pl->len);
 }
 
 static void place_begin(struct place *pl, struct maker *mk, const UnixSkEntry *ue)
@@ -167,7 +167,7 @@ static void bind_here(struct place *pl, size_t sock)
 	if (pl->path)
 		prog_call(pl->mk->p, "remove the stale unix socket", SYS_unlink | SV_IGN,
 			  (uint64_t)pl->path);
-	on(pl, "bind", SYS_bind, sock, (uint64_t)pl->addr, pl->len);
+	on(pl, SYS_bind, sock, (uint64_t)pl->addr, pl->len);
 }
 
 static void accept_one(struct place *pl, size_t listener, struct file_obj *f)
@@ -205,7 +205,7 @@ static void add_accepted(struct maker *mk, struct file_obj *f)
 	place_begin(&pl, mk, ue);
 	listener = add_socket(mk, ue);
 	bind_here(&pl, listener);
-	on(&pl, "listen on", SYS_listen, listener, 1, 0);
+	on(&pl, SYS_listen, listener, 1, 0);
 	accept_one(&pl, listener, f);
 	prog_call(mk->p, "close the listener for a moment", SYS_close, 0);
 	prog_ref(mk->p, listener, 0);
@@ -221,7 +221,7 @@ static void add_named(struct maker *mk, const struct unix_restore *ur, struct fi
 	place_begin(&pl, mk, ue);
 	bind_here(&pl, k->call);
 	if (ue->state == TCP_LISTEN)
-		on(&pl, "listen on", SYS_listen, k->call, ue->backlog, 0);
+		on(&pl, SYS_listen, k->call, ue->backlog, 0);
 	if (k->role == UNIX_ALONE && k->queue.n) {
 		size_t sender = add_socket(mk, ue);
 

@@ -126,7 +126,8 @@ static void assign_ends(const struct unix_restore *ur, struct file_obj *a, struc
 		unix_kid(server == a ? b : a)->role = UNIX_CLIENT;
 }
 
-static int assign(const struct unix_restore *ur, struct file_obj *f, struct err *e)
+static int assign(const struct model *m, const struct unix_restore *ur, struct file_obj *f,
+		  struct err *e)
 {
 	const UnixSkEntry *ue = f->entry->usk;
 	struct unix_kid *k = unix_kid(f);
@@ -152,7 +153,8 @@ static int assign(const struct unix_restore *ur, struct file_obj *f, struct err 
 			return file_bad(f, e, "a peer without a connection");
 		return 0;
 	}
-	if (mutual || (ue->state == TCP_ESTABLISHED && !p)) {
+	/* Others write the kernel's state, which says no more than that somebody is connected to it. */
+	if (mutual || (ue->state == TCP_ESTABLISHED && !p && !(m->foreign && ue->name.len))) {
 		k->role = UNIX_PAIR;
 		k->first = true;
 		if (p)
@@ -183,7 +185,7 @@ int unix_read_end(struct fd_restore *r, struct err *e)
 			return file_bad(ur->v[i], e, "two sockets have inode %u",
 					ur->v[i]->entry->usk->ino);
 	for (size_t i = 0; i < ur->n; i++) {
-		ret = assign(ur, ur->v[i], e);
+		ret = assign(r->m, ur, ur->v[i], e);
 		if (ret)
 			return ret;
 	}
