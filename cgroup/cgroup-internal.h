@@ -38,8 +38,10 @@ struct freezer_ops {
 	int (*state)(const char *dir, enum freeze_state *ret, struct err *e);
 	/* A file that can be polled for POLLPRI, or NULL. */
 	const char *events_file;
-	/* Where a frozen thread stands in the kernel (/proc/PID/wchan). */
-	const char *wchan;
+	/* Where a frozen thread stands in the kernel (/proc/PID/wchan); the compiler may have inlined the first. */
+	const char *wchan[2];
+	/* Until it is frozen it must be told again: who fell asleep just then was missed. */
+	bool tell_again;
 };
 extern const struct freezer_ops freezer_v1, freezer_v2;
 

@@ -2,7 +2,9 @@
 /*
  * The v1 freezer (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst).
  * A task in it does not move at all until it is thawed, also not for its
- * tracer. FREEZING becomes FROZEN only when somebody reads the state.
+ * tracer. FREEZING becomes FROZEN only when somebody reads the state, and a
+ * task that goes to sleep uninterruptibly (the parent of a vfork) while it is
+ * told to freeze is frozen only when it is told once more.
  */
 #include "cgroup/cgroup-internal.h"
 
@@ -27,5 +29,6 @@ const struct freezer_ops freezer_v1 = {
 	.frozen_text = "FROZEN",
 	.thawed_text = "THAWED",
 	.state = state,
-	.wchan = "__refrigerator",
+	.wchan = { "__refrigerator", "get_signal" },
+	.tell_again = true,
 };

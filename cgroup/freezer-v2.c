@@ -32,5 +32,5 @@ const struct freezer_ops freezer_v2 = {
 	.thawed_text = "0",
 	.state = state,
 	.events_file = "cgroup.events",
-	.wchan = "do_freezer_trap",
+	.wchan = { "do_freezer_trap", "get_signal" },
 };

@@ -23,6 +23,7 @@
 #include "base/io.h"
 #include "base/journal.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/watchdog.h"
 
 /* Most trees are frozen by the time that we first look; sleeping costs more than looking again. */
@@ -65,6 +66,9 @@ static int wait_frozen(struct freezer *f, const struct part *p, uint64_t deadlin
 			snprintf(path, sizeof(path), "%s/%s", p->dir, f->h.ops->events_file);
 			events = open(path, O_RDONLY | O_CLOEXEC);
 		}
+		if (f->h.ops->tell_again && look % LOOKS_BEFORE_SLEEP == LOOKS_BEFORE_SLEEP - 1 &&
+		    (r = cgroup_freeze_write(f->h.ops, p->dir, true, e)))
+			return r;
 		look_again(events, look);
 	}
 }
@@ -189,13 +193,29 @@ int freezer_pids(struct freezer *f, pid_t **ret, size_t *ret_n, struct err *e)
 	return 0;
 }
 
+/* A process whose leader has died is not listed; one of its threads tells. */
+static bool threads_covered(const struct freezer *f, pid_t pid)
+{
+	_cleanup_free_ int *tids = NULL;
+	char dir[CGROUP_PATH];
+	struct err e = { 0 };
+	size_t n = 0;
+
+	if (proc_list(pid, "task", &tids, &n, &e))
+		return false;
+	for (size_t i = n; i-- > 0;)
+		if (!hierarchy_dir_of(&f->h, pid, tids[i], dir, sizeof(dir), &e))
+			return part_covers(f, dir);
+	return false;
+}
+
 bool freezer_has(struct freezer *f, pid_t pid)
 {
 	struct err e = { 0 };
 
 	if (!f->frozen.n && members(f, &f->frozen, &e))
 		log_warn("%s %s: %s", e.op, e.object, e.why);
-	return pid_list_has(&f->frozen, pid);
+	return pid_list_has(&f->frozen, pid) || threads_covered(f, pid);
 }
 
 static int part_set(struct freezer *f, struct part *p, bool frozen, struct err *e)

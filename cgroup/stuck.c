@@ -50,6 +50,11 @@ static void thread_file(const struct suspect *s, const char *name, char *buf, si
 	buf[strcspn(buf, "\n")] = '\0';
 }
 
+static bool in_freezer(const struct freezer_ops *ops, const char *wchan)
+{
+	return !strcmp(wchan, ops->wchan[0]) || !strcmp(wchan, ops->wchan[1]);
+}
+
 static int rank(const struct freezer_ops *ops, const struct suspect *s)
 {
 	switch (s->state) {
@@ -59,13 +64,13 @@ static int rank(const struct freezer_ops *ops, const struct suspect *s)
 	case 't':
 		return 0;
 	case 'D':
-		if (!strcmp(s->wchan, ops->wchan))
+		if (in_freezer(ops, s->wchan))
 			return 0;
 		return is_freezable(s->wchan) ? 1 : 4;
 	case 'R':
 		return 3;
 	default:
-		return strcmp(s->wchan, ops->wchan) ? 2 : 0;
+		return in_freezer(ops, s->wchan) ? 0 : 2;
 	}
 }
 
