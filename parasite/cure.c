@@ -125,8 +125,9 @@ static int take_record(struct remote *r, struct journal_entry *je, bool *arena, 
 	th->sigmask = c->sigmask;
 	t->tp[i].je = je;
 	t->tp[i].parked = true;
-	t->tp[i].sleep_ok = c->sleep_nr != CURE_NO_SLEEP;
-	t->tp[i].sleep_nr = c->sleep_nr;
+	t->tp[i].sleep_ok = !(c->sleep_nr & CURE_NO_SLEEP);
+	t->tp[i].sleep_nr = c->sleep_nr & ~CURE_NO_SLEEP;
+	t->strict |= !t->tp[i].sleep_ok;
 	return 0;
 }
 
@@ -141,12 +142,19 @@ static int cure(struct remote *r, struct journal_entry *const *entries, size_t n
 		ret = take_record(r, entries[k], &arena, e);
 	if (!ret && arena) {
 		ret = threads_park(r, e);
+		for (size_t k = 0; k < r->n; k++) {
+			if (r->tasks[k]->strict)
+				guard_begin(r);
+		}
 		if (!ret)
 			ret = remote_frozen(r, false, e);
 		if (!ret)
 			ret = leave_unmap(r, e);
 	}
-	return ret ? ret : leave_home(r, e);
+	if (!ret)
+		ret = leave_home(r, e);
+	guard_end(r);
+	return ret;
 }
 
 int remote_cure(struct journal_entry *const *entries, size_t n, const pid_t *pids, size_t n_pids,

@@ -60,9 +60,10 @@ static int look_filters(struct remote *r, struct err *e)
 			return ret;
 	}
 	for (size_t k = 0; k < r->n; k++) {
-		if (r->tasks[k]->strict)
-			log_warn("seccomp filters of pid %d forbid our calls: they are suspended, and it dies if we are "
-				 "killed while calls are made", r->tasks[k]->pub.pid);
+		if (!r->tasks[k]->strict)
+			continue;
+		log_debug("filters of pid %d forbid our calls: suspended, under a guard", r->tasks[k]->pub.pid);
+		guard_begin(r);
 	}
 	return 0;
 }
@@ -83,7 +84,7 @@ static int journal_threads(struct remote *r, struct err *e)
 			.size = sizeof(c),
 			.pid = t->pub.pid,
 			.tid = th->tid,
-			.sleep_nr = t->tp[i].sleep_ok ? t->tp[i].sleep_nr : CURE_NO_SLEEP,
+			.sleep_nr = t->tp[i].sleep_nr | (t->tp[i].sleep_ok ? 0 : CURE_NO_SLEEP),
 			.starttime = t->starttime,
 			.arena_at = t->arena_at,
 			.arena_len = t->arena_len,
@@ -308,6 +309,7 @@ int remote_enter(struct remote *r, size_t data_size, size_t data_thread, struct 
 		r->inside = true;
 		ret = enter(r, e);
 	} else {
+		guard_end(r);
 		/* Records without a change: they say what is so anyway. */
 		for_each_thread(r, t, i) {
 			journal_done(t->tp[i].je);

@@ -152,6 +152,7 @@ int remote_leave(struct remote *r, struct err *e)
 	if (!ret)
 		ret = leave_unmap(r, e);
 	last = leave_home(r, ret ? &other : e);
+	guard_end(r);
 	if (!ret)
 		ret = last;
 	return ret ? err_in(e, "taking the parasite out") : 0;

@@ -8,6 +8,7 @@
  *	text.c		what there is in the task's memory to run in: gadget, spin, hole
  *	enter.c, leave.c	the parasite in and out
  *	cure.c		the same way out, from journal records
+ *	guard.c		a process that freezes the tasks should we be killed at a bad moment
  *	seccomp_eval.c	what a task's filters say to our calls
  *	arch/x86/engine.c	registers
  *
@@ -51,8 +52,8 @@ struct thread_priv {
 	enum stop_kind stop;
 	bool seized, reaped;
 	bool parked;		/* or about to be: has a record in the journal */
-	bool sleep_ok;		/* sleep_nr may be called under its filters */
-	uint32_t sleep_nr;	/* a call without end that its filters allow */
+	bool sleep_ok;		/* sleep_nr sleeps; else it is an idle call, and the thread is parked on the spin */
+	uint32_t sleep_nr;	/* a call that its filters allow */
 	struct journal_entry *je;
 };
 
@@ -84,6 +85,8 @@ struct remote {
 	bool stopped;
 	bool inside;		/* the parasite runs in the tasks */
 	size_t xstate_len;	/* of the first thread: room to ask for */
+	pid_t guard;		/* guard.c: the process; 0 none, negative when it could not be */
+	sigset_t guard_mask;
 	bool cancellable;	/* waits end when the user or the other process wants it */
 };
 
@@ -99,7 +102,7 @@ static inline bool thread_parked(const struct task_priv *t, size_t i)
 	return t->tp[i].parked && !t->pub.threads[i].exited;
 }
 
-#define CURE_NO_SLEEP 0xffffffffu	/* sleep_nr: its filters allow none; it spins */
+#define CURE_NO_SLEEP (1u << 31)	/* in sleep_nr: not sleep_ok */
 
 /* A record in the journal: all that is needed to put one thread right. Stored, so fields are only ever appended. */
 struct cure_record {
@@ -137,6 +140,11 @@ int threads_attend(struct remote *r, struct err *e);
 /* As remote_stop(), without asking whether we are cancelled and without reading what only images need. */
 int remote_settle(struct remote *r, uint64_t deadline_us, struct err *e);
 
+/* guard.c */
+/* From here to the end, should we be killed, the tasks are frozen before they notice. Best effort. */
+void guard_begin(struct remote *r);
+void guard_end(struct remote *r);
+
 /* text.c */
 int text_find(struct remote *r, struct task_priv *t, struct err *e);
 int arenas_place(struct remote *r, size_t data_size, size_t data_thread, struct err *e);
@@ -171,7 +179,11 @@ int regs_set(pid_t tid, const struct user_regs_struct *regs);
 bool regs_are_compat(const struct user_regs_struct *regs);
 /* Put interrupted calls and restartable sequences right; true when something changed. */
 bool regs_settle(pid_t pid, struct user_regs_struct *regs, const struct remote_rseq *rseq);
-/* An interrupted call that the kernel will see to itself at the next signal stop. */
+/* A call that ends with -EINTR for any wakeup. */
+bool eintr_call(int nr);
+/* The same for one thread known to be in such a call, if it has stopped; false when not yet. */
+bool regs_settle_fast(pid_t tid);
+/* From a register set: a call, what to make of it at its entry, a jump to itself, the parasite. */
 void regs_for_call(struct user_regs_struct *regs, uint64_t gadget, uint32_t nr);
 void regs_replace_call(struct user_regs_struct *regs, uint64_t nr, const uint64_t a[6], uint64_t back_to,
 		       uint64_t back_flags);
@@ -181,8 +193,10 @@ int64_t regs_result(const struct user_regs_struct *regs);
 /* Offset in @text of a `syscall` instruction; of an instruction that can jump to itself, with the flags it needs. -1: none. */
 ssize_t text_gadget(const unsigned char *text, size_t n);
 ssize_t text_spin(const unsigned char *text, size_t n, uint64_t *ret_flags);
-/* Calls that never return by themselves and leave the restart block alone, best first; 0-ended by -1. */
+/* Calls that never return by themselves and leave the restart block alone, best first; ended by -1. */
 extern const int sleep_calls[];
+/* Calls that do nothing, for those whose filters allow no sleep. */
+extern const int idle_calls[];
 #define SECCOMP_ARCH_NATIVE 0xc000003eu	/* AUDIT_ARCH_X86_64 */
 
 #endif

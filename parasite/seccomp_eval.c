@@ -4,8 +4,11 @@
  *
  * While we trace, PTRACE_O_SUSPEND_SECCOMP switches the filters off. It ends
  * with us: so the call in which a thread sleeps when nobody traces it is chosen
- * among those that its filters allow, and a task that would not even be let
- * sleep is parked on a jump instead and noted as strict.
+ * among those that its filters allow. A task that would not be let sleep, or
+ * make the parasite's own calls, is strict: it is parked on a jump, and a guard
+ * (guard.c) freezes it before our death can end the suspension. What remains
+ * are some microseconds at the entry of mmap and munmap, where filters that
+ * kill for these would kill it.
  *
  * The interpreter knows classic BPF as the kernel's seccomp allows it: loads
  * of 32-bit words of struct seccomp_data, the scratch words, ALU, jumps.
@@ -231,7 +234,7 @@ static int filters_get(pid_t tid, struct filters *f)
 
 int seccomp_look(struct remote *r, struct task_priv *t, size_t i, struct err *e)
 {
-	static const uint64_t zero[6];
+	static const uint64_t zero[6], idle[6] = { (uint64_t)-1 };
 	const uint64_t map[6] = { t->arena_at, t->arena_len, ARENA_PROT, ARENA_FLAGS, (uint64_t)-1, 0 };
 	const uint64_t unmap[6] = { t->arena_at, t->arena_len };
 	const uint64_t wait[6] = { t->arena_at, 0, 1 };
@@ -260,6 +263,11 @@ int seccomp_look(struct remote *r, struct task_priv *t, size_t i, struct err *e)
 	for (size_t k = 0; !p->sleep_ok && sleep_calls[k] >= 0; k++) {
 		p->sleep_nr = (uint32_t)sleep_calls[k];
 		p->sleep_ok = filters_allow(&f, p->sleep_nr, ip, zero);
+	}
+	for (size_t k = 0; !p->sleep_ok && idle_calls[k] >= 0; k++) {
+		p->sleep_nr = (uint32_t)idle_calls[k];
+		if (filters_allow(&f, p->sleep_nr, ip, idle))
+			break;
 	}
 	ours = filters_allow(&f, SYS_mmap, ip, map) && filters_allow(&f, SYS_munmap, ip, unmap) &&
 	       filters_allow(&f, SYS_futex, t->arena_at, wait);

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -389,8 +391,70 @@ static int stop_newcomers(struct remote *r, struct task_priv *t, uint64_t deadli
 	return 0;
 }
 
+/*
+ * Under a v1 freezer there is a moment in which our death would show: a call
+ * that the freeze made end with -EINTR (eintr_call()) can be put right only in
+ * the stop, so only thawed, and if nobody does it the task goes on with it. So
+ * the threads concerned are found while frozen; if there are any, a guard
+ * (guard.c) freezes them again should we be killed, and after the thaw nothing
+ * else is done until each is put right the instant it stops, in case we have no
+ * guard. Cgroup v2 has no such moment.
+ */
+struct sweep {
+	pid_t *tids;
+	size_t n;
+};
+
+/* The beginning of a file, which may be longer. */
+static bool read_head(const char *path, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	return true;
+}
+
+static void sweep_find(struct remote *r, struct sweep *s)
+{
+	char path[40], text[16];
+
+	for_each_thread(r, t, i)
+	{
+		if (!t->tp[i].seized || t->tp[i].stop == STOP_EVENT)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/syscall", t->pub.threads[i].tid);
+		if (read_head(path, text, sizeof(text)) && eintr_call(atoi(text)))
+			pool_push(r->pool, s->tids, s->n, t->pub.threads[i].tid);
+	}
+}
+
+/* How long we keep the processor to ourselves, and how long we keep looking. */
+#define SWEEP_HOT_US 100
+#define SWEEP_US 3000
+
+static void sweep_run(struct sweep *s)
+{
+	uint64_t start = now_us(), now = start;
+
+	while (s->n && now - start < SWEEP_US) {
+		for (size_t k = 0; k < s->n;) {
+			if (regs_settle_fast(s->tids[k]))
+				s->tids[k] = s->tids[--s->n];
+			else
+				k++;
+		}
+		now = now_us();
+		if (now - start > SWEEP_HOT_US)
+			sched_yield();
+	}
+}
+
 static int stop_all(struct remote *r, uint64_t deadline_us, struct err *e)
 {
+	struct sweep sweep = { 0 };
 	int ret = 0;
 
 	for (size_t k = 0; k < r->n && !ret; k++) {
@@ -399,8 +463,13 @@ static int stop_all(struct remote *r, uint64_t deadline_us, struct err *e)
 	}
 	if (!ret)
 		ret = seize_deferred(r, e);
-	if (!ret && !r->fz.stops_frozen)
+	if (!ret && !r->fz.stops_frozen) {
+		sweep_find(r, &sweep);
+		if (sweep.n)
+			guard_begin(r);
 		ret = remote_frozen(r, false, e);
+		sweep_run(&sweep);
+	}
 	if (ret)
 		return ret;
 	for_each_thread(r, t, i) {
@@ -422,6 +491,7 @@ int remote_settle(struct remote *r, uint64_t deadline_us, struct err *e)
 {
 	int ret = stop_all(r, deadline_us, e);
 
+	guard_end(r);
 	/* Stopped tasks freeze where they are. From here on a death of ours leaves them lying. */
 	if (!ret)
 		ret = remote_frozen(r, true, e);

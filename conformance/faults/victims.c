@@ -632,9 +632,26 @@ static void run_seccomp(struct victim *v)
 }
 static const struct victim_kind kind_seccomp = { .name = "seccomp allow list", .run = run_seccomp, .threads = 1 };
 
+/* Death for nearly everything: no call that sleeps, no futex, no mmap. */
+static void run_strict(struct victim *v)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_rt_sigprocmask), ALLOW(SYS_rt_sigreturn),
+		ALLOW(SYS_clock_gettime), ALLOW(SYS_exit_group),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct life l = { 0, step_busy };
+
+	begin(v);
+	filter(f, sizeof(f) / sizeof(f[0]));
+	live(&l);
+}
+static const struct victim_kind kind_strict = { .name = "seccomp that kills", .run = run_strict, .threads = 1 };
+
 const struct victim_kind *const victim_kinds[] = {
 	&kind_busy, &kind_nanosleep, &kind_epoll_inf, &kind_epoll_fin, &kind_epoll_pwait, &kind_poll,
 	&kind_ppoll, &kind_read, &kind_select, &kind_futex, &kind_recv, &kind_sem, &kind_sigwait,
 	&kind_suspend, &kind_threads, &kind_signals, &kind_stopped, &kind_forker, &kind_no_vdso,
-	&kind_seccomp, NULL,
+	&kind_seccomp, &kind_strict, NULL,
 };

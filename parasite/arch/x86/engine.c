@@ -58,18 +58,36 @@ static const int eintr_calls[] = {
 	SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_io_uring_enter,
 };
 
-static bool settle_eintr(struct user_regs_struct *regs)
+bool eintr_call(int nr)
 {
-	if ((int64_t)regs->rax != -EINTR)
-		return false;
 	for (size_t i = 0; i < sizeof(eintr_calls) / sizeof(eintr_calls[0]); i++) {
-		if ((int64_t)regs->orig_rax == eintr_calls[i]) {
-			/* Now the kernel decides: restarted, or EINTR if a handler really runs. */
-			regs->rax = (uint64_t)-ERESTARTNOHAND;
+		if (nr == eintr_calls[i])
 			return true;
-		}
 	}
 	return false;
+}
+
+static bool settle_eintr(struct user_regs_struct *regs)
+{
+	if ((int64_t)regs->rax != -EINTR || !eintr_call((int)regs->orig_rax))
+		return false;
+	/* Now the kernel decides: restarted, or EINTR if a handler really runs. */
+	regs->rax = (uint64_t)-ERESTARTNOHAND;
+	return true;
+}
+
+bool regs_settle_fast(pid_t tid)
+{
+	const size_t rax = offsetof(struct user_regs_struct, rax);
+	long v;
+
+	errno = 0;
+	v = ptrace(PTRACE_PEEKUSER, tid, rax, 0);
+	if (v == -1 && errno == ESRCH)
+		return false;
+	if (v == -EINTR)
+		ptrace(PTRACE_POKEUSER, tid, rax, -(long)ERESTARTNOHAND);
+	return true;
 }
 
 /* linux/rseq.h; the part that a thread in a critical section points to */
@@ -125,6 +143,10 @@ void regs_for_call(struct user_regs_struct *regs, uint64_t gadget, uint32_t nr)
 	regs->rip = gadget;
 	regs->rax = nr;
 	regs->rdi = regs->rsi = regs->rdx = regs->r10 = regs->r8 = regs->r9 = 0;
+	for (size_t i = 0; idle_calls[i] >= 0; i++) {
+		if ((int)nr == idle_calls[i])
+			regs->rdi = (uint64_t)-1;
+	}
 }
 
 /* At a call's entry stop: make it another one, which returns to @back_to. */
@@ -196,3 +218,6 @@ ssize_t text_spin(const unsigned char *text, size_t n, uint64_t *ret_flags)
  * restart block; rt_sigsuspend would change the mask.
  */
 const int sleep_calls[] = { SYS_pause, SYS_ppoll, SYS_select, SYS_pselect6, -1 };
+
+/* With -1 as the first argument, these do nothing. */
+const int idle_calls[] = { SYS_getpid, SYS_gettid, SYS_close, SYS_write, SYS_read, SYS_fcntl, -1 };
