@@ -12,7 +12,7 @@
 
 static volatile int sink;
 
-__attribute__((noinline, noclone)) static int probed(int n)
+__attribute__((noinline)) static int probed(int n)
 {
 	sink = n;
 	return sink + 1;
