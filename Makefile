@@ -67,7 +67,7 @@ CASES := $(patsubst conformance/cases/%,$(BUILD)/cases/%,$(basename $(wildcard c
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard conformance/*.c conformance/*/helper_*.c conformance/bench/*.c conformance/demo/*.c))
 cases: $(CASES) $(HELPERS) $(BUILD)/conformance/faults/killtest $(BUILD)/conformance/fuzz/fuzz_image
 # These two use the program's own modules.
-$(BUILD)/conformance/faults/killtest: $(patsubst %.c,$(BUILD)/%.o,$(wildcard conformance/faults/*.c)) $(BUILD)/libstasis-core.a
+$(BUILD)/conformance/faults/killtest: $(patsubst %,$(BUILD)/conformance/faults/%.o,killtest driver victims) $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
 $(BUILD)/conformance/fuzz/fuzz_image: $(BUILD)/conformance/fuzz/fuzz_image.o $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
