@@ -65,8 +65,11 @@ unit: $(UNIT)
 # What conformance/run starts: cases with the flags that they name, and helpers.
 CASES := $(patsubst conformance/cases/%,$(BUILD)/cases/%,$(basename $(wildcard conformance/cases/*.c conformance/cases/*.go)))
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard conformance/*.c conformance/*/helper_*.c conformance/bench/*.c conformance/demo/*.c))
-cases: $(CASES) $(HELPERS) $(BUILD)/conformance/faults/killtest $(BUILD)/conformance/fuzz/fuzz_image
-# These two use the program's own modules.
+MODULE_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard conformance/faults/test_*.c))
+cases: $(CASES) $(HELPERS) $(MODULE_TESTS) $(BUILD)/conformance/faults/killtest $(BUILD)/conformance/fuzz/fuzz_image
+# These use the program's own modules.
+$(MODULE_TESTS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libstasis-core.a
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
 $(BUILD)/conformance/faults/killtest: $(patsubst %,$(BUILD)/conformance/faults/%.o,killtest driver victims) $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
 $(BUILD)/conformance/fuzz/fuzz_image: $(BUILD)/conformance/fuzz/fuzz_image.o $(BUILD)/libstasis-core.a
