@@ -41,10 +41,12 @@
 	for (size_t st##_i = 0; st##_i < (s)->n; st##_i++)                                         \
 		if (((st) = (s)->v[st##_i])->temporary) {                                          \
 		} else
-#define each_thread(st, th) for ((th) = (st)->threads; (th) < (st)->threads + (st)->n_threads; (th)++)
+#define each_thread(st, th)                                                                        \
+	for ((th) = (st)->threads; (th) < (st)->threads + (st)->n_threads; (th)++)
 /* Without a leader that is about to end, or has. */
 #define each_living(st, th)                                                                        \
-	for ((th) = (st)->threads + (st)->leader_dead; (th) < (st)->threads + (st)->n_threads; (th)++)
+	for ((th) = (st)->threads + (st)->leader_dead; (th) < (st)->threads + (st)->n_threads;     \
+	     (th)++)
 
 /* The thread that acts for its process from outside. */
 static pid_t driver(const struct stub *st)
@@ -215,9 +217,11 @@ int stubs_seize(struct stub_set *s, struct err *e)
 	each_stub(s, st)
 		each_thread(st, th) {
 			if (!th->host)
-				return err_set(e, ERR_GENERAL, ESRCH, "find the restored thread", "",
-					       "tid %d of pid %d is not in /proc", th->tid, st->pid);
-			if (!ptrace(PTRACE_SEIZE, th->host, 0, SEIZE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP))
+				return err_set(e, ERR_GENERAL, ESRCH, "find the restored thread",
+					       "", "tid %d of pid %d is not in /proc", th->tid,
+					       st->pid);
+			if (!ptrace(PTRACE_SEIZE, th->host, 0,
+				    SEIZE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP))
 				continue;
 			/* Without CAP_SYS_ADMIN filters cannot be suspended; only filtered tasks would need it. */
 			if (ptrace(PTRACE_SEIZE, th->host, 0, SEIZE_OPTIONS))
@@ -283,7 +287,8 @@ int stubs_final(struct stub_set *s, struct err *e)
 		each_thread(st, th)
 			if (th->final.n && th->ring->executed < th->final.n) {
 				prog_err(&th->final, th->ring, e);
-				return err_in(e, "last words of pid %d, thread %d", st->pid, th->tid);
+				return err_in(e, "last words of pid %d, thread %d", st->pid,
+					      th->tid);
 			}
 	if (r)
 		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "wait for the tasks", "last words",
@@ -319,7 +324,8 @@ static int wait_stop(pid_t tid, int *ret_status, struct err *e)
 			return err_sys(e, "wait for", "thread %d", tid);
 	}
 	if (!WIFSTOPPED(status))
-		return err_set(e, ERR_GENERAL, ESRCH, "stop", "", "thread %d ended (%#x)", tid, status);
+		return err_set(e, ERR_GENERAL, ESRCH, "stop", "", "thread %d ended (%#x)", tid,
+			       status);
 	*ret_status = status;
 	return 0;
 }
@@ -466,7 +472,8 @@ static int drop_arena(struct stub_set *s, struct err *e)
 		if (regs.rax)
 			return err_set(e, ERR_GENERAL, -(int)regs.rax, "unmap the arena", "",
 				       "pid %d: %s", st->pid, strerror(-(int)regs.rax));
-		if (ptrace(PTRACE_INTERRUPT, driver(st), 0, 0) || ptrace(PTRACE_CONT, driver(st), 0, 0))
+		if (ptrace(PTRACE_INTERRUPT, driver(st), 0, 0) ||
+		    ptrace(PTRACE_CONT, driver(st), 0, 0))
 			return err_sys(e, "interrupt", "pid %d", driver(st));
 	}
 	each_stub(s, st) {

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -303,8 +304,7 @@ static void own_maps_advise(const struct own_maps *o, int advice)
 }
 
 /* glibc registers restartable sequences for us; a child with our registration but not our memory would die. */
-extern const ptrdiff_t __rseq_offset __attribute__((weak));
-#define RSEQ_SIG 0x53053053
+#pragma weak __rseq_offset
 #define RSEQ_SIZE 32
 
 static void *own_rseq(void)

@@ -25,33 +25,34 @@ struct err;
 struct pool;
 
 struct stub_thread {
-	pid_t tid;		/* inside the restored pid namespace */
-	pid_t host;		/* as we see it; known after stubs_find() */
+	pid_t tid;  /* inside the restored pid namespace */
+	pid_t host; /* as we see it; known after stubs_find() */
 	struct sv_ring *ring;
-	struct prog build;	/* a leader's builds the process, a thread's only itself */
-	struct prog final;	/* last words: credentials, filters, timers; run when all are seized */
-	struct user_regs_struct regs;	/* to begin with; rax and orig_rax as in an interrupted call */
+	struct prog build; /* a leader's builds the process, a thread's only itself */
+	struct prog final; /* last words: credentials, filters, timers; run when all are seized */
+	struct user_regs_struct
+		regs; /* to begin with; rax and orig_rax as in an interrupted call */
 	uint64_t sigmask;
 	/* A relative sleep that goes on through the restart block: slept for real before the registers are set. */
 	bool nap;
 	int nap_clock;
-	uint64_t nap_ns, nap_rest;	/* nap_rest: where the kernel writes what is left */
-	void *owner;		/* the caller's */
+	uint64_t nap_ns, nap_rest; /* nap_rest: where the kernel writes what is left */
+	void *owner;		   /* the caller's */
 };
 
 struct stub {
 	struct stub *parent;
 	pid_t pid, host;
-	struct stub_thread *threads;	/* [0] is the leader */
+	struct stub_thread *threads; /* [0] is the leader */
 	size_t n_threads;
 	struct prog birth;
-	bool temporary;		/* ends by its own build or last program: a zombie or a helper */
-	bool no_threads_wait;	/* its build program does not return (exit) */
-	uint64_t final_gadget;	/* a `syscall` instruction in its final memory */
-	bool leader_dead;	/* threads[0] ends before registers are set */
-	int stop_sig;		/* a job-control stop that it is in, and that its parent knows of */
+	bool temporary;	       /* ends by its own build or last program: a zombie or a helper */
+	bool no_threads_wait;  /* its build program does not return (exit) */
+	uint64_t final_gadget; /* a `syscall` instruction in its final memory */
+	bool leader_dead;      /* threads[0] ends before registers are set */
+	int stop_sig;	       /* a job-control stop that it is in, and that its parent knows of */
 	size_t index;
-	uint32_t received;	/* calls of the build program after which all descriptors are there */
+	uint32_t received; /* calls of the build program after which all descriptors are there */
 	void *owner;
 };
 
@@ -61,7 +62,7 @@ struct stub_set {
 	struct stub **v;
 	size_t n;
 	size_t n_threads;
-	int sock_base, n_socks;	/* numbers of the service sockets inside every stub */
+	int sock_base, n_socks; /* numbers of the service sockets inside every stub */
 	int *socks;		/* our ends */
 	bool released;
 };

@@ -36,6 +36,7 @@
 #include "netns/netns.h"
 #include "nsops/nsops.h"
 #include "parasite/remote.h"
+#include "preflight.h"
 #include "src/fd/fd.h"
 #include "src/mem/mem.h"
 #include "src/task/task.h"
@@ -82,102 +83,6 @@ static int sum_up(const struct options *o, struct err_list *problems, struct err
 	snprintf(object, sizeof(object), "the tree of pid %d", o->tree);
 	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
 		       "%zu things stand in the way", problems->n);
-}
-
-/* Freezing ourselves or who started us would leave nobody to thaw. */
-static int not_ourselves(const struct options *o, struct err *e)
-{
-	pid_t pid = getpid();
-
-	while (pid > 0) {
-		struct proc_stat st;
-		char object[32];
-
-		if (pid == o->tree) {
-			snprintf(object, sizeof(object), "pid %d", pid);
-			err_set(e, ERR_TARGET, EINVAL, "checkpoint", object, "it is %s",
-				pid == getpid() ? "this program itself" :
-						  "an ancestor of this program");
-			return err_hint(e, "run stasis from outside the tree");
-		}
-		if (proc_stat_read(pid, &st, e)) {
-			err_clear(e);
-			break;
-		}
-		pid = st.ppid;
-	}
-	return 0;
-}
-
-static int preflight_net(struct model *m, struct err_list *problems, struct err *e)
-{
-	_cleanup_close_ int sock = -EBADF;
-	int r;
-
-	if (!model_has_own_ns(m, NS_NET))
-		return netns_preflight(m, -1, problems, e);
-	r = ns_socket(m->root->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE, &sock, e);
-	return r ? r : netns_preflight(m, sock, problems, e);
-}
-
-/* The tree runs: who ends meanwhile is no blocker, and what was said of it is not true any more. */
-static bool ended_meanwhile(const struct task *t)
-{
-	struct proc_stat st;
-	struct err e = { 0 };
-
-	return proc_stat_read(t->host, &st, &e) || st.state == 'Z' || st.state == 'X';
-}
-
-static int preflight(struct model *m, struct err_list *problems, struct err *e)
-{
-	int r = task_tree_read(m, e);
-
-	for (size_t i = 0; !r && i < m->n_tasks; i++) {
-		struct task *t = m->tasks[i];
-		size_t before = problems->n;
-		int x;
-
-		if (t->state == TASK_ZOMBIE)
-			continue;
-		/* /proc shows neither namespaces nor memory nor files of a dead leader. */
-		if (t->leader_dead)
-			x = task_preflight(m, t, problems, e);
-		else
-			x = ns_identify(m, t, problems, e);
-		if (!x && !t->leader_dead)
-			x = task_preflight(m, t, problems, e);
-		if (!x && !t->leader_dead)
-			x = mem_preflight(m, t, problems, e);
-		if (!x && !t->leader_dead)
-			x = fd_preflight(m, t, problems, e);
-		r = x;
-		if ((x || problems->n > before) && t != m->root && !t->leader_dead &&
-		    ended_meanwhile(t)) {
-			problems->n = before;
-			err_clear(e);
-			r = 0;
-		}
-	}
-	if (!r)
-		r = mounts_preflight(m, problems, e);
-	if (!r)
-		r = preflight_net(m, problems, e);
-	if (r == -ESRCH && e->class != ERR_TARGET)
-		return err_set(e, ERR_TARGET, ESRCH, "checkpoint", "", "process %d ended meanwhile",
-			       m->opt->tree);
-	return r;
-}
-
-int preflight_run(const struct options *o, struct err_list *problems, struct err *e)
-{
-	struct model *m = model_new(o);
-	int r = not_ourselves(o, e);
-
-	if (!r)
-		r = preflight(m, problems, e);
-	model_free(m);
-	return r;
 }
 
 static int step_images(void *ctx, struct err *e)
@@ -588,9 +493,9 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 	c.hooks = (struct hooks){ .scripts = o->action_scripts,
 				  .n_scripts = o->n_action_scripts,
 				  .images_fd = -1 };
-	r = not_ourselves(o, e);
+	r = preflight_not_ourselves(o, e);
 	if (!r)
-		r = preflight(c.m, problems, e);
+		r = preflight_tree(c.m, problems, e);
 	if (!r)
 		r = sum_up(o, problems, e);
 	if (!r)

@@ -6,6 +6,7 @@
  */
 #define LOG_MODULE "restore"
 #include "restore.h"
+#include "restore-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,25 +49,6 @@
 /* A number taken by a zombie that its parent is about to reap is worth waiting for. */
 #define PID_WAIT_US (2ull * 1000 * 1000)
 
-struct restore {
-	const struct options *o;
-	struct err_list *problems;
-	struct model *m;
-	struct hooks hooks;
-	struct journal *j;
-	struct guard guard;
-	struct stub_set *stubs;
-	int root_fd;
-	struct build *builds;
-	size_t *body_at;	/* where each build program's body begins, after joining groups and receiving */
-	uint64_t t_start, t_forked;
-};
-
-static const struct mem_file_ops file_ops = {
-	.dump_file = fd_dump_file,
-	.file_for_map = fd_file_for_map,
-};
-
 static int too_many(struct restore *r, const char *what, struct err *e)
 {
 	if (!r->problems->n)
@@ -76,7 +58,8 @@ static int too_many(struct restore *r, const char *what, struct err *e)
 		r->problems->n = 0;
 		return -e->code;
 	}
-	return err_set(e, e->class, e->code, what, "", "%zu things stand in the way", r->problems->n);
+	return err_set(e, e->class, e->code, what, "", "%zu things stand in the way",
+		       r->problems->n);
 }
 
 static int step_images(void *ctx, struct err *e)
@@ -86,8 +69,9 @@ static int step_images(void *ctx, struct err *e)
 	int x = image_dir_open(&m->dir, r->o->images_dir, m->pool, &m->foreign, e);
 
 	if (!x && m->foreign)
-		log_warn("%s holds no manifest: images of another tool, going on without their checksums",
-			 r->o->images_dir);
+		log_warn(
+			"%s holds no manifest: images of another tool, going on without their checksums",
+			r->o->images_dir);
 	if (!x)
 		x = image_get_one(m->dir, IMG_INVENTORY, 0, &inventory_entry__descriptor,
 				  &m->inventory, e);
@@ -223,8 +207,8 @@ static int fill_net(struct restore *r, struct err *e)
 
 	if (!model_has_own_ns(r->m, NS_NET))
 		return 0;
-	x = ns_socket(r->stubs->v[0]->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE, &sock,
-		      e);
+	x = ns_socket(r->stubs->v[0]->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE,
+		      &sock, e);
 	return x ? x : netns_fill(r->m, r->stubs->v[0]->host, sock, e);
 }
 
@@ -241,7 +225,8 @@ static int maker_run(struct restore *r, struct maker *mk, struct err *e)
 	if (pidfd < 0)
 		return err_sys(e, "pidfd_open", "root task %d", root->host);
 	for (size_t i = 0; i < mk->n_wishes; i++) {
-		int fd = syscall(SYS_pidfd_getfd, pidfd, (int)prog_res(mk->p, mk->wishes[i].call), 0);
+		int fd = syscall(SYS_pidfd_getfd, pidfd, (int)prog_res(mk->p, mk->wishes[i].call),
+				 0);
 
 		if (fd < 0)
 			return err_sys(e, "pidfd_getfd", "root task %d", root->host);
@@ -290,7 +275,7 @@ static int step_objects(void *ctx, struct err *e)
 	if (r->root_fd < 0)
 		return err_sys(e, "open", "%s", path);
 	prog_init(&p, &r->stubs->arena);
-	x = mem_open(r->m, &file_ops, r->root_fd, e);
+	x = mem_open(r->m, &restore_file_ops, r->root_fd, e);
 	if (!x)
 		x = fd_open(r->m, &mk, r->root_fd, e);
 	if (!x)
@@ -316,138 +301,6 @@ static void undo_objects(void *ctx)
 	if (r->root_fd >= 0)
 		close(r->root_fd);
 	r->root_fd = -EBADF;
-}
-
-/* umask, root and working directory; the directories come as slots. */
-static int build_fs(struct restore *r, struct build *b, struct err *e)
-{
-	struct task *t = b->t;
-	int x, fd;
-
-	if (t->fs && t->fs->has_umask)
-		prog_call(b->p, "set the umask", SYS_umask, t->fs->umask);
-	if (t->root && strcmp(t->root->entry->reg->name, "/")) {
-		x = fd_file_for_map(r->m, t->root, r->root_fd, false, &fd, e);
-		if (x)
-			return x;
-		prog_call(b->p, "enter the root directory", SYS_fchdir, build_slot(b, fd));
-		prog_call(b->p, "change the root", SYS_chroot, (uint64_t)prog_strdup(b->p, "."));
-	}
-	if (t->cwd) {
-		x = fd_file_for_map(r->m, t->cwd, r->root_fd, false, &fd, e);
-		if (x)
-			return x;
-		prog_call(b->p, "enter the working directory", SYS_fchdir, build_slot(b, fd));
-	}
-	return 0;
-}
-
-static int build_alive(struct restore *r, struct build *b, struct err *e)
-{
-	int x = fd_build_slots(b, e);
-
-	if (!x)
-		x = build_fs(r, b, e);
-	if (!x)
-		x = mem_build(b, &file_ops, r->root_fd, e);
-	if (!x)
-		x = fd_build_place(b, e);
-	if (x)
-		return x;
-	stub_close_service_call(r->stubs, b->p);
-	return task_build(b, r->stubs, e);
-}
-
-/* The body is compiled first: only then it is known which descriptors it needs. */
-static int build_task(struct restore *r, struct task *t, struct build *b, struct err *e)
-{
-	struct prog *whole = &t->stub->threads[0].build;
-	struct prog body;
-	int x = 0;
-
-	prog_init(&body, &r->stubs->arena);
-	*b = (struct build){ .m = r->m, .t = t, .p = &body };
-	if (t->state == TASK_ZOMBIE)
-		task_build_zombie(b);
-	else
-		x = build_alive(r, b, e);
-	if (x) {
-		prog_free(&body);
-		return err_in(e, "pid %d", t->pid);
-	}
-	stub_recv_calls(r->stubs, whole, t->stub, b->n_slots);
-	r->body_at[b - r->builds] = whole->n;
-	prog_append(whole, &body);
-	b->p = NULL;
-	return 0;
-}
-
-/* The modules look at the results of the calls that they had appended to the body. */
-static int check_results(struct restore *r, struct err *e)
-{
-	struct model *m = r->m;
-	int x = 0;
-
-	for (size_t i = 0; !x && i < m->n_tasks; i++) {
-		struct task *t = m->tasks[i];
-		struct prog body;
-
-		if (t->state == TASK_ZOMBIE)
-			continue;
-		body = t->stub->threads[0].build;
-		body.calls += r->body_at[i];
-		r->builds[i].p = &body;
-		x = mem_build_check(&r->builds[i], e);
-		r->builds[i].p = NULL;
-	}
-	return x;
-}
-
-static void print_plan(struct restore *r)
-{
-	for (size_t i = 0; i < r->stubs->n; i++) {
-		struct stub *st = r->stubs->v[i];
-
-		printf("pid %d%s: birth\n", st->pid, st->owner ? "" : " (helper)");
-		prog_print(&st->birth, stdout);
-		for (size_t k = 0; k < st->n_threads; k++) {
-			printf("pid %d thread %d: build\n", st->pid, st->threads[k].tid);
-			prog_print(&st->threads[k].build, stdout);
-			printf("pid %d thread %d: last words\n", st->pid, st->threads[k].tid);
-			prog_print(&st->threads[k].final, stdout);
-		}
-	}
-}
-
-static int step_build(void *ctx, struct err *e)
-{
-	struct restore *r = ctx;
-	struct model *m = r->m;
-	struct stub_fds *fds = pool_alloc(m->pool, r->stubs->n * sizeof(*fds));
-	int x = 0;
-
-	r->builds = pool_alloc(m->pool, m->n_tasks * sizeof(*r->builds));
-	r->body_at = pool_alloc(m->pool, m->n_tasks * sizeof(*r->body_at));
-	for (size_t i = 0; !x && i < m->n_tasks; i++) {
-		struct task *t = m->tasks[i];
-
-		x = build_task(r, t, &r->builds[i], e);
-		fds[t->stub->index] = (struct stub_fds){ r->builds[i].slots, r->builds[i].n_slots };
-		if (x || t->state == TASK_ZOMBIE)
-			continue;
-		t->stub->final_gadget = mem_final_gadget(m, t);
-		if (!t->stub->final_gadget)
-			return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "restore", "",
-				       "pid %d holds no `syscall` instruction in executable memory",
-				       t->pid);
-		x = task_build_final(m, t, e);
-		task_dress(t);
-	}
-	if (!x && r->o->plan)
-		print_plan(r);
-	if (!x)
-		x = stubs_build(r->stubs, fds, e);
-	return x ? x : check_results(r, e);
 }
 
 static int step_seize(void *ctx, struct err *e)
@@ -523,7 +376,7 @@ static const struct step steps[] = {
 	{ "grow the tree", step_birth, NULL },
 	{ "namespaces", step_namespaces, NULL },
 	{ "objects", step_objects, undo_objects },
-	{ "build the tasks", step_build, NULL },
+	{ "build the tasks", restore_build, NULL },
 	/* Credentials drop here, so everything that needs privilege comes before. */
 	{ "last words", step_seize, NULL },
 	{ "registers", step_dress, NULL },
@@ -575,14 +428,13 @@ static int let_go(struct restore *r, int *ret_status, struct err *e)
 
 int restore_run(const struct options *o, struct err_list *problems, int *ret_status, struct err *e)
 {
-	struct restore r = { .o = o, .problems = problems, 
-			     .root_fd = -EBADF,
-			     .t_start = now_us() };
+	struct restore r = { .o = o, .problems = problems, .root_fd = -EBADF, .t_start = now_us() };
 	int x;
 
 	*ret_status = 0;
 	r.m = model_new(o);
-	r.hooks = (struct hooks){ .scripts = o->action_scripts, .n_scripts = o->n_action_scripts,
+	r.hooks = (struct hooks){ .scripts = o->action_scripts,
+				  .n_scripts = o->n_action_scripts,
 				  .images_fd = -1 };
 	x = journal_create(&r.j, NULL, "restore", getpid(), e);
 	if (!x)

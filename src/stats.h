@@ -8,7 +8,7 @@
 #include "model/model.h"
 
 struct dump_times {
-	uint64_t freezing, frozen, memdump, memwrite;	/* microseconds */
+	uint64_t freezing, frozen, memdump, memwrite; /* microseconds */
 };
 
 void stats_dump(struct model *m, const struct dump_times *t);

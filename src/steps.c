@@ -18,8 +18,8 @@ int steps_run(const struct step *steps, size_t n, void *ctx, struct err *e)
 
 		if (!r)
 			r = steps[i].run(ctx, e);
-		log_info("step %zu/%zu %s: %s, %llu us", i + 1, n, steps[i].name, r ? "failed" : "done",
-			 (unsigned long long)(now_us() - t0));
+		log_info("step %zu/%zu %s: %s, %llu us", i + 1, n, steps[i].name,
+			 r ? "failed" : "done", (unsigned long long)(now_us() - t0));
 		if (!r)
 			continue;
 		err_in(e, "step \"%s\"", steps[i].name);

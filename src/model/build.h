@@ -20,7 +20,7 @@ struct build {
 	struct model *m;
 	struct task *t;
 	struct prog *p;
-	int *slots;		/* our descriptors, in slot order */
+	int *slots; /* our descriptors, in slot order */
 	int n_slots, cap_slots;
 	int n_fds;
 };
@@ -40,7 +40,7 @@ struct maker {
 	struct maker_wish {
 		size_t call;
 		int *ret_fd;
-	} *wishes;
+	} * wishes;
 	size_t n_wishes;
 };
 void maker_want(struct maker *mk, size_t call, int *ret_fd);

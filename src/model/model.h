@@ -29,10 +29,10 @@ enum ns_type { NS_USER, NS_PID, NS_MNT, NS_NET, NS_IPC, NS_UTS, NS_CGROUP, NS_TI
 
 struct ns {
 	enum ns_type type;
-	uint64_t ino;		/* dump: of nsfs */
-	uint32_t id;		/* in the images */
-	bool ours;		/* dump: we are in it too, so it is not part of the tree */
-	struct task *holder;	/* a live task in it */
+	uint64_t ino;	     /* dump: of nsfs */
+	uint32_t id;	     /* in the images */
+	bool ours;	     /* dump: we are in it too, so it is not part of the tree */
+	struct task *holder; /* a live task in it */
 };
 
 enum task_state { TASK_ALIVE, TASK_ZOMBIE, TASK_STOPPED };
@@ -41,8 +41,8 @@ struct thread {
 	struct task *task;
 	pid_t tid, host;
 	CoreEntry *core;
-	struct remote_thread *rt;	/* dump */
-	void *priv;		/* of src/task while dumping */
+	struct remote_thread *rt; /* dump */
+	void *priv;		  /* of src/task while dumping */
 };
 
 /* One descriptor of a task. */
@@ -55,27 +55,27 @@ struct task_fd {
 /* One mapping. entry has the image's view; the rest is for working. */
 struct vma {
 	VmaEntry *e;
-	struct file_obj *file;	/* of file mappings */
-	struct shmem_obj *shmem;	/* of shared anonymous memory */
-	uint64_t dev, ino;	/* dump */
+	struct file_obj *file;	 /* of file mappings */
+	struct shmem_obj *shmem; /* of shared anonymous memory */
+	uint64_t dev, ino;	 /* dump */
 	bool has_pages;
 };
 
 struct task {
 	struct task *parent;	/* NULL: root */
-	struct task **children;	/* in birth order */
+	struct task **children; /* in birth order */
 	size_t n_children;
 	enum task_state state;
 	pid_t pid, ppid, pgid, sid;
 	pid_t host;
-	int depth;		/* dump: how many pid namespaces it lives in, as we count */
-	int exit_code;		/* zombies: as wait(2) gives it */
-	bool leader_dead;	/* the leading thread has ended, others live: threads[0] is only a number */
+	int depth;	  /* dump: how many pid namespaces it lives in, as we count */
+	int exit_code;	  /* zombies: as wait(2) gives it */
+	bool leader_dead; /* the leading thread has ended, others live: threads[0] is only a number */
 	char comm[16];
 	unsigned umask;
 	PstreeEntry *pstree;
 	TaskKobjIdsEntry *ids;
-	struct thread *threads;	/* [0] is the leader; one without rt when zombie */
+	struct thread *threads; /* [0] is the leader; one without rt when zombie */
 	size_t n_threads;
 	struct ns *ns[NS_TYPES];
 	/* memory */
@@ -86,10 +86,11 @@ struct task {
 	/* files */
 	FsEntry *fs;
 	struct file_obj *cwd, *root;
-	struct task_fd *fds;	/* ascending by fd */
+	struct task_fd *fds; /* ascending by fd */
 	size_t n_fds;
-	struct task *files_owner;	/* restore: who is built with this descriptor table; self, or the one it is shared with */
-	struct remote_task *rt;	/* dump */
+	struct task *
+		files_owner; /* restore: who is built with this descriptor table; self, or the one it is shared with */
+	struct remote_task *rt; /* dump */
 	struct stub *stub;	/* restore */
 };
 
@@ -101,49 +102,49 @@ struct file_obj {
 	uint32_t id;
 	const struct file_kind *kind;
 	FileEntry *entry;
-	struct stat st;		/* dump */
-	int fd;			/* a descriptor of ours on it; -EBADF when not open */
-	struct task *owner;	/* dump: where it was seen first; restore: who may have to make it */
+	struct stat st;	    /* dump */
+	int fd;		    /* a descriptor of ours on it; -EBADF when not open */
+	struct task *owner; /* dump: where it was seen first; restore: who may have to make it */
 	int owner_fd;
-	void *priv;		/* the kind's own */
+	void *priv; /* the kind's own */
 };
 
 /* Shared anonymous memory (also of memfd and SysV), one per inode. */
 struct shmem_obj {
-	uint64_t shmid;		/* in the images: the inode's number at the time of the dump */
+	uint64_t shmid; /* in the images: the inode's number at the time of the dump */
 	uint64_t dev, ino;
-	uint64_t size;		/* bytes */
-	int fd;			/* ours: dump map_files, restore the new object */
+	uint64_t size; /* bytes */
+	int fd;	       /* ours: dump map_files, restore the new object */
 };
 
 struct model {
 	struct pool *pool;
 	const struct options *opt;
 	struct image_dir *dir;
-	bool foreign;		/* restore: images of another tool */
+	bool foreign; /* restore: images of another tool */
 	InventoryEntry *inventory;
 	struct task *root;
-	struct task **tasks;	/* all, parents before children */
+	struct task **tasks; /* all, parents before children */
 	size_t n_tasks;
-	size_t n_threads;	/* live ones, all tasks */
-	int pid_level;		/* dump: depth of the pid namespace that the images' pids belong to */
+	size_t n_threads; /* live ones, all tasks */
+	int pid_level;	  /* dump: depth of the pid namespace that the images' pids belong to */
 	struct ns **nses;
 	size_t n_nses;
 	struct file_obj **files;
 	size_t n_files;
-	struct file_obj **file_index;	/* restore: by id, sorted */
+	struct file_obj **file_index; /* restore: by id, sorted */
 	struct shmem_obj **shmems;
 	size_t n_shmems;
 	uint32_t next_file_id;
 	uint32_t next_ns_id;
-	uint32_t next_obj_id;	/* kcmp ids: vm, files, fs, sighand */
+	uint32_t next_obj_id; /* kcmp ids: vm, files, fs, sighand */
 	StatsEntry *stats;
 	uint64_t pages_scanned, pages_written, shpages_written;
 	SeccompEntry *seccomp;
-	void *own_status;	/* restore: our own credentials (base/proc.h), read once */
-	void *fd_state;		/* private to src/fd while dumping or restoring */
-	void *mem_state;	/* private to src/mem */
-	void *mnt_state;	/* private to mounts */
+	void *own_status; /* restore: our own credentials (base/proc.h), read once */
+	void *fd_state;	  /* private to src/fd while dumping or restoring */
+	void *mem_state;  /* private to src/mem */
+	void *mnt_state;  /* private to mounts */
 };
 
 struct model *model_new(const struct options *opt);

@@ -154,7 +154,8 @@ static void timer_call(struct prog *p, int which, const ItimerEntry *i)
 
 	if (!i || (!i->vsec && !i->vusec))
 		return;
-	v = (struct itimerval){ .it_interval = { i->isec, i->iusec }, .it_value = { i->vsec, i->vusec } };
+	v = (struct itimerval){ .it_interval = { i->isec, i->iusec },
+				.it_value = { i->vsec, i->vusec } };
 	prog_call(p, "start an interval timer", SYS_setitimer, which,
 		  (uint64_t)prog_dup(p, &v, sizeof(v)), 0);
 }
@@ -181,7 +182,8 @@ static void process_final(struct prog *p, const struct task *t)
 static void affinity_call(struct prog *p, const ThreadCoreEntry *tc)
 {
 	if (tc->has_cpu_mask && tc->cpu_mask.len)
-		prog_call(p, "set the processors", SYS_sched_setaffinity | SV_IGN, 0, tc->cpu_mask.len,
+		prog_call(p, "set the processors", SYS_sched_setaffinity | SV_IGN, 0,
+			  tc->cpu_mask.len,
 			  (uint64_t)prog_dup(p, tc->cpu_mask.data, tc->cpu_mask.len));
 }
 

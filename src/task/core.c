@@ -57,8 +57,8 @@ static void actions_dump(struct pool *p, const struct inside *in, TaskCoreEntry 
 	}
 }
 
-static int process_dump(struct model *m, struct task *t, const struct proc_stat *st, CoreEntry *core,
-			struct err *e)
+static int process_dump(struct model *m, struct task *t, const struct proc_stat *st,
+			CoreEntry *core, struct err *e)
 {
 	struct thread *th = task_speaker(t);
 	const struct inside *in = th->priv;

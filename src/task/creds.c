@@ -111,7 +111,7 @@ int task_limits_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct 
 		if (!row)
 			return err_set(e, ERR_SYSTEM, EPROTO, "read", path, "no row \"%s\"",
 				       limit_rows[i]);
-		row += 25;	/* the column where values begin */
+		row += 25; /* the column where values begin */
 		r->cur = limit_value(&row);
 		r->max = limit_value(&row);
 		l->rlimits[i] = r;

@@ -138,13 +138,14 @@ void task_creds_calls(struct model *m, struct prog *p, const struct thread *th)
 		capset_call(p, s.inh, o->cap_prm, o->cap_prm);
 		for (int i = 0; i < 64; i++)
 			if ((o->cap_bnd & ~s.bnd) >> i & 1)
-				prog_call(p, "lower the bounding set", SYS_prctl, PR_CAPBSET_DROP, i);
+				prog_call(p, "lower the bounding set", SYS_prctl, PR_CAPBSET_DROP,
+					  i);
 		id_calls(p, c);
 		seccomp_calls(m, p, tc);
 		for (int i = 0; i < 64; i++)
 			if (s.amb >> i & 1)
-				prog_call(p, "raise an ambient capability", SYS_prctl, PR_CAP_AMBIENT,
-					  PR_CAP_AMBIENT_RAISE, i, 0, 0);
+				prog_call(p, "raise an ambient capability", SYS_prctl,
+					  PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0);
 		prog_call(p, "set securebits", SYS_prctl, PR_SET_SECUREBITS, c->secbits);
 		capset_call(p, s.inh, s.prm, s.eff);
 	}

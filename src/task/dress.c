@@ -38,7 +38,7 @@ static void restart(struct stub_thread *st, const ThreadCoreEntry *tc)
 		return;
 	}
 	if (tc->restart_nr == SYS_restart_syscall)
-		return;		/* nobody knows which call it was: -EINTR, as the portable form says */
+		return; /* nobody knows which call it was: -EINTR, as the portable form says */
 	st->regs.rax = tc->restart_nr;
 	st->regs.rip -= SYSCALL_INSN_SIZE;
 	st->regs.orig_rax = -1;

@@ -60,7 +60,8 @@ static int threads_share(struct task *t, struct err *e)
 	static const struct {
 		int type;
 		const char *what;
-	} kinds[] = { { KCMP_FILES, "descriptor table" }, { KCMP_FS, "working directory and umask" } };
+	} kinds[] = { { KCMP_FILES, "descriptor table" },
+		      { KCMP_FS, "working directory and umask" } };
 
 	/* A dead leader has given its files back: nothing to compare with. */
 	for (size_t i = 1; !t->leader_dead && i < t->n_threads; i++) {

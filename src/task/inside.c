@@ -26,8 +26,7 @@ static void process_calls(struct thread *th, struct inside *in)
 			  (uint64_t)&in->sigactions[s], 8);
 	in->itimers = prog_alloc(p, 3 * sizeof(*in->itimers));
 	for (int w = 0; w < 3; w++)
-		prog_call(p, "read an interval timer", SYS_getitimer, w,
-			  (uint64_t)&in->itimers[w]);
+		prog_call(p, "read an interval timer", SYS_getitimer, w, (uint64_t)&in->itimers[w]);
 	in->subreaper = prog_alloc(p, sizeof(*in->subreaper));
 	prog_call(p, "read the subreaper flag", SYS_prctl, PR_GET_CHILD_SUBREAPER,
 		  (uint64_t)in->subreaper);

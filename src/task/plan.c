@@ -110,9 +110,10 @@ static int spawn_foreign(struct plan *p, struct task *c)
 	if (!by) {
 		by = helper_find(p, sid);
 		if (!by && model_task_by_pid(p->m, sid))
-			return err_set(p->e, ERR_UNSUPPORTED, ENOTSUP, "plan the tree", "sessions",
-				       "pid %d is in session %d but not below anybody of that session",
-				       c->pid, sid);
+			return err_set(
+				p->e, ERR_UNSUPPORTED, ENOTSUP, "plan the tree", "sessions",
+				"pid %d is in session %d but not below anybody of that session",
+				c->pid, sid);
 		if (!by) {
 			by = helper_new(p, parent, sid);
 			prog_call(&by->birth, "begin a session", SYS_setsid);

@@ -12,8 +12,8 @@
 #include "model/options.h"
 #include "task/task-internal.h"
 
-#define PID_LIMIT (1 << 22)	/* PID_MAX_LIMIT, linux/threads.h */
-#define GROUPS_LIMIT 65536	/* NGROUPS_MAX, linux/limits.h */
+#define PID_LIMIT (1 << 22) /* PID_MAX_LIMIT, linux/threads.h */
+#define GROUPS_LIMIT 65536  /* NGROUPS_MAX, linux/limits.h */
 
 static bool pid_valid(uint32_t pid)
 {
@@ -51,8 +51,8 @@ static int task_add(struct model *m, struct image_in *in, PstreeEntry *ps, struc
 	struct task *parent = NULL, *t;
 
 	if (!pid_valid(ps->pid) || ps->pgid > PID_LIMIT || ps->sid > PID_LIMIT)
-		return image_bad(in, e, "pid %u, group %u, session %u: out of range", ps->pid, ps->pgid,
-				 ps->sid);
+		return image_bad(in, e, "pid %u, group %u, session %u: out of range", ps->pid,
+				 ps->pgid, ps->sid);
 	if (!ps->n_threads)
 		return image_bad(in, e, "pid %u has no threads", ps->pid);
 	if (m->root) {
@@ -127,9 +127,9 @@ static int thread_check(struct thread *th, struct err *e)
 			       "thread %d ran 32-bit code, which is not supported yet", th->tid);
 	if (tc->creds && tc->creds->n_groups > GROUPS_LIMIT)
 		return bad(th, e, "too many supplementary groups");
-	if (tc->creds && (tc->creds->n_cap_inh > 2 || tc->creds->n_cap_prm > 2 ||
-			  tc->creds->n_cap_eff > 2 || tc->creds->n_cap_bnd > 2 ||
-			  tc->creds->n_cap_amb > 2))
+	if (tc->creds &&
+	    (tc->creds->n_cap_inh > 2 || tc->creds->n_cap_prm > 2 || tc->creds->n_cap_eff > 2 ||
+	     tc->creds->n_cap_bnd > 2 || tc->creds->n_cap_amb > 2))
 		return bad(th, e, "capability sets of the wrong size");
 	if (tc->signals_p)
 		for (size_t i = 0; i < tc->signals_p->n_signals; i++)

@@ -34,15 +34,15 @@ struct inside {
 	uint64_t *tid_address;
 	int *pdeath;
 	/* leader only */
-	struct kernel_sigaction *sigactions;	/* [N_SIGNALS + 1] */
-	struct itimerval *itimers;		/* [3] */
+	struct kernel_sigaction *sigactions; /* [N_SIGNALS + 1] */
+	struct itimerval *itimers;	     /* [3] */
 	int *subreaper;
 	size_t dumpable_call, thp_call, brk_call;
 	/* taken over after the run */
 	uint64_t brk;
 	int dumpable;
 	bool thp_disabled;
-	int restart_nr;		/* for a thread seen in restart_syscall(2): the call behind it, or -1 */
+	int restart_nr; /* for a thread seen in restart_syscall(2): the call behind it, or -1 */
 };
 
 /* The thread that speaks for the process: the leader, or the first living one when it is dead. */

@@ -25,7 +25,8 @@ int task_dump_calls(struct model *m, struct task *t, struct err *e);
 /* ...and keep the answers, before the parasite leaves. */
 int task_dump_results(struct model *m, struct task *t, struct err *e);
 /* Of those: what belongs into the memory image. */
-void task_inside(const struct task *t, uint64_t *ret_brk, int *ret_dumpable, bool *ret_thp_disabled);
+void task_inside(const struct task *t, uint64_t *ret_brk, int *ret_dumpable,
+		 bool *ret_thp_disabled);
 /* Ids of what processes share (kcmp); refuses sharing that cannot be rebuilt. */
 int task_ids_dump(struct model *m, struct err *e);
 /* Fill core entries from registers, results and /proc. */

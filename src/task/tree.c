@@ -162,8 +162,8 @@ int task_tree_read(struct model *m, struct err *e)
 	root->host = m->opt->tree;
 	r = subtree_read(m, root, e);
 	if (r == -ESRCH)
-		return err_set(e, ERR_TARGET, ESRCH, "find the process", "", "no process has pid %d",
-			       m->opt->tree);
+		return err_set(e, ERR_TARGET, ESRCH, "find the process", "",
+			       "no process has pid %d", m->opt->tree);
 	if (r)
 		return err_in(e, "reading the process tree of %d", m->opt->tree);
 	if (root->state == TASK_ZOMBIE)
@@ -243,7 +243,8 @@ int task_preflight(struct model *m, struct task *t, struct err_list *blockers, s
 	}
 	if (is_32bit(t->host))
 		blocker(blockers, t, "checkpoint a 32-bit process",
-			"32-bit programs are not supported yet", "use a 64-bit build of the program");
+			"32-bit programs are not supported yet",
+			"use a 64-bit build of the program");
 	if (t->leader_dead)
 		blocker(blockers, t, "checkpoint the process",
 			"its leading thread has ended while others go on, which is not supported yet",
@@ -304,8 +305,9 @@ int task_conflicts(struct model *m, struct err_list *problems, struct err *e)
 		struct task *t = m->tasks[i];
 
 		for (size_t k = 0; k < t->n_threads; k++)
-			pid_free(t->threads[k].tid, k ? "restore the thread" : "restore the process",
-				 t->pid, problems);
+			pid_free(t->threads[k].tid,
+				 k ? "restore the thread" : "restore the process", t->pid,
+				 problems);
 	}
 	return 0;
 }

@@ -21,8 +21,8 @@
 enum { XC_YMM = 2, XC_OPMASK = 5, XC_ZMM_HI256 = 6, XC_HI16_ZMM = 7, XC_PKRU = 9 };
 
 #define LEGACY_SIZE 512
-#define HEADER_XFEATURES 512	/* xstate_bv, first word of the XSAVE header */
-#define SW_RESERVED 464		/* the kernel puts xcr0 here in the regset */
+#define HEADER_XFEATURES 512 /* xstate_bv, first word of the XSAVE header */
+#define SW_RESERVED 464	     /* the kernel puts xcr0 here in the regset */
 #define HEADER_END 576
 
 static bool component(int nr, size_t len, size_t *ret_off, size_t *ret_size)
@@ -149,13 +149,33 @@ void arch_regs_restore(const ThreadInfoX86 *ti, struct user_regs_struct *r)
 	const UserX86RegsEntry *g = ti->gpregs;
 
 	*r = (struct user_regs_struct){
-		.r15 = g->r15, .r14 = g->r14, .r13 = g->r13, .r12 = g->r12,
-		.rbp = g->bp, .rbx = g->bx, .r11 = g->r11, .r10 = g->r10,
-		.r9 = g->r9, .r8 = g->r8, .rax = g->ax, .rcx = g->cx,
-		.rdx = g->dx, .rsi = g->si, .rdi = g->di, .orig_rax = -1,
-		.rip = g->ip, .cs = g->cs, .eflags = g->flags, .rsp = g->sp,
-		.ss = g->ss, .fs_base = g->fs_base, .gs_base = g->gs_base,
-		.ds = g->ds, .es = g->es, .fs = g->fs, .gs = g->gs,
+		.r15 = g->r15,
+		.r14 = g->r14,
+		.r13 = g->r13,
+		.r12 = g->r12,
+		.rbp = g->bp,
+		.rbx = g->bx,
+		.r11 = g->r11,
+		.r10 = g->r10,
+		.r9 = g->r9,
+		.r8 = g->r8,
+		.rax = g->ax,
+		.rcx = g->cx,
+		.rdx = g->dx,
+		.rsi = g->si,
+		.rdi = g->di,
+		.orig_rax = -1,
+		.rip = g->ip,
+		.cs = g->cs,
+		.eflags = g->flags,
+		.rsp = g->sp,
+		.ss = g->ss,
+		.fs_base = g->fs_base,
+		.gs_base = g->gs_base,
+		.ds = g->ds,
+		.es = g->es,
+		.fs = g->fs,
+		.gs = g->gs,
 	};
 }
 
@@ -170,8 +190,9 @@ static int give(unsigned char *xs, size_t len, int nr, const void *v, size_t byt
 		/* State in its initial configuration needs no hardware. */
 		for (size_t i = 0; i < bytes; i++)
 			if (((const unsigned char *)v)[i])
-				return err_set(e, ERR_SYSTEM, ENOTSUP, "restore registers", what,
-					       "the image uses a register set that this processor lacks");
+				return err_set(
+					e, ERR_SYSTEM, ENOTSUP, "restore registers", what,
+					"the image uses a register set that this processor lacks");
 		return 0;
 	}
 	if (bytes > size)

@@ -72,8 +72,8 @@ static int true_nr(const struct user_regs_struct *r, int restart_nr)
 	if (restart_nr == SYS_nanosleep || restart_nr < 0)
 		return r->rdi < 16 && !r->rsi ? SYS_clock_nanosleep :
 		       r->rdi >= 4096	      ? (restart_nr < 0 && r->rsi < 4096 && r->rsi ?
-							SYS_futex :
-							SYS_nanosleep) :
+							 SYS_futex :
+							 SYS_nanosleep) :
 						SYS_restart_syscall;
 	return restart_nr;
 }

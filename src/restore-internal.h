@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What restore.c and restore-build.c share. */
+#ifndef STASIS_RESTORE_INTERNAL_H
+#define STASIS_RESTORE_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/watchdog.h"
+#include "hooks/hooks.h"
+#include "model/build.h"
+#include "src/mem/mem.h"
+
+struct err_list;
+struct options;
+struct stub_set;
+
+struct restore {
+	const struct options *o;
+	struct err_list *problems;
+	struct model *m;
+	struct hooks hooks;
+	struct journal *j;
+	struct guard guard;
+	struct stub_set *stubs;
+	int root_fd;
+	struct build *builds;
+	size_t *body_at; /* where each build program's body begins, after joining groups and receiving */
+	uint64_t t_start, t_forked;
+};
+
+extern const struct mem_file_ops restore_file_ops;
+
+/* The step that compiles and runs the build programs of all tasks; @ctx is a struct restore. */
+int restore_build(void *ctx, struct err *e);
+
+#endif
