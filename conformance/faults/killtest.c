@@ -127,7 +127,7 @@ static void start_victim(struct target *t)
 		for (int fd = 0; fd < 3; fd++)
 			dup2(null, fd);
 		close_range(3, ~0u, 0);
-		setpgid(0, 0);
+		setsid();
 		put(t->dir, "cgroup.procs", "0");
 		t->kind->run(t->v);
 		_exit(1);
