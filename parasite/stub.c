@@ -111,7 +111,7 @@ static int socks_open(struct stub_set *s, int max_fd, size_t n_tasks, struct err
 	int r;
 
 	s->sock_base = free_numbers(max_fd + 1 < 64 ? 64 : max_fd + 1, n);
-	r = room_for_fds(s->sock_base + n, e);
+	r = room_for_fds(s->sock_base + 2 * n, e);
 	if (r)
 		return r;
 	s->socks = pool_alloc(s->pool, n * sizeof(*s->socks));
@@ -123,12 +123,15 @@ static int socks_open(struct stub_set *s, int max_fd, size_t n_tasks, struct err
 		/* Ours goes above theirs too: numbers below belong to the objects that we open. */
 		s->socks[i] = fcntl(sv[0], F_DUPFD_CLOEXEC, s->sock_base + n);
 		close(sv[0]);
-		if (s->socks[i] < 0 || dup3(sv[1], s->sock_base + i, O_CLOEXEC) < 0) {
+		/* The kernel may have given it the very number that we want. */
+		if (s->socks[i] < 0 ||
+		    (sv[1] != s->sock_base + i && dup3(sv[1], s->sock_base + i, O_CLOEXEC) < 0)) {
 			err_sys(e, "dup", "service socket %d of %d", i, n);
 			close(sv[1]);
 			return -e->code;
 		}
-		close(sv[1]);
+		if (sv[1] != s->sock_base + i)
+			close(sv[1]);
 		s->n_socks = i + 1;
 	}
 	return 0;
