@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "case.h"
@@ -57,6 +58,8 @@ int main(int argc, char **argv)
 {
 	struct f_owner_ex own = { F_OWNER_PID, 0 };
 	struct rlimit rl;
+	char entries[4096];
+	off_t dir_pos;
 	int high, st;
 	pid_t child;
 	char c[4];
@@ -76,6 +79,14 @@ int main(int argc, char **argv)
 	at(path, O_WRONLY | O_APPEND | O_NONBLOCK, 13);
 	at(path, O_PATH, 14);
 	at(dir, O_RDONLY | O_DIRECTORY, 15);
+	for (int i = 0; i < 20; i++) {
+		char sub[540];
+
+		snprintf(sub, sizeof(sub), "%s/%d", dir, i);
+		close(case_sys(open(sub, O_CREAT | O_WRONLY, 0600)));
+	}
+	case_check(syscall(SYS_getdents64, 15, entries, 100) > 0, "getdents64");
+	dir_pos = case_sys(lseek(15, 0, SEEK_CUR));
 	at(link_path, O_PATH | O_NOFOLLOW, 16);
 	at("/dev/null", O_RDWR | O_CLOEXEC, 17);
 	at("/dev/zero", O_RDONLY, 18);
@@ -123,6 +134,9 @@ int main(int argc, char **argv)
 	case_check(lseek(10, 0, SEEK_CUR) == 10, "10 and 12 share no position");
 	case_check(lseek(high, 0, SEEK_CUR) == 10, "10 and %d share no position", high);
 	case_check(lseek(22, 0, SEEK_CUR) == 70, "position of 22");
+	case_check(lseek(15, 0, SEEK_CUR) == dir_pos, "the directory's position: %lld, was %lld",
+		   (long long)lseek(15, 0, SEEK_CUR), (long long)dir_pos);
+	case_check(syscall(SYS_getdents64, 15, entries, sizeof(entries)) > 0, "the directory ends");
 	case_touch("moved");
 	case_check(write(13, "END", 3) == 3 && lseek(13, 0, SEEK_CUR) == 39,
 		   "appending wrote at %lld", (long long)lseek(13, 0, SEEK_CUR));

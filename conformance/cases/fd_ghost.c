@@ -64,12 +64,15 @@ int main(int argc, char **argv)
 	in = case_sys(open(inner, O_RDWR | O_CREAT, 0600));
 	case_sys(write(in, "below", 5));
 	case_sys(unlink(inner));
+	case_sys(chdir(dir));
 	case_sys(rmdir(dir));
 	case_ready();
 
 	check_deleted(rd, a);
 	check_deleted(wr, a);
 	check_deleted(dfd, dir);
+	case_check(!stat(".", &st) && !fstat(dfd, &st2) && st.st_ino == st2.st_ino,
+		   "the working directory is another one");
 	check_deleted(in, inner);
 	case_check(!fstat(rd, &st) && !fstat(wr, &st2) && st.st_ino == st2.st_ino, "two inodes");
 	case_check(st.st_size == HOLE + 100000, "size %lld", (long long)st.st_size);

@@ -38,7 +38,8 @@ static short revents(int fd)
 
 int main(int argc, char **argv)
 {
-	int plain[2], big[2], full[2], noread[2], nowrite[2], packets[2], split[2], async[2], fr, fw, fx, n;
+	int plain[2], big[2], full[2], noread[2], nowrite[2], packets[2], split[2], async[2], fr,
+		fw, fx, n;
 	static char block[1 << 16], back[1 << 16];
 	char fifo[512], p[64];
 	pid_t child;

@@ -56,8 +56,7 @@ static int chardev_check(struct fd_dump *d, const struct fd_look *l, struct err 
 {
 	unsigned ma = major(l->st.st_rdev), mi = minor(l->st.st_rdev);
 
-	/* O_PATH never reached the driver. */
-	if (is_stateless(l->st.st_rdev) || l->info.flags & O_PATH)
+	if (is_stateless(l->st.st_rdev))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		if (devices[i].major != ma || mi < devices[i].lo || mi > devices[i].hi)

@@ -27,11 +27,6 @@ static int fifo_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 	struct pipe_dumped *p;
 	int r;
 
-	/* Never opened: just a name. */
-	if (l->info.flags & O_PATH) {
-		f->kind = file_kind_by_type(FD_TYPES__REG);
-		return reg_entry_dump(d, f, l, e);
-	}
 	r = pipe_seen(d, f, l, true, &p, e);
 	if (r)
 		return r;

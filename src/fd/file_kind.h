@@ -50,9 +50,9 @@ struct fd_look {
 	char link[FD_LINK_MAX];
 };
 
-/* A name resolved: what /proc shows, cut to the tree's root and verified. */
+/* A name resolved: what /proc shows, verified. */
 struct fd_name {
-	const char *path; /* in the pool; absolute inside the root */
+	const char *path; /* in the pool; absolute */
 	bool deleted;
 };
 
@@ -76,10 +76,8 @@ struct fd_dump {
 	pid_t tid; /* a living thread of it, as we see it */
 	int pidfd, fd_dir, info_dir;
 	bool can_copy;
-	/* the tree's root */
-	int root_fd;
-	char *root_prefix; /* without trailing slash: "" when it is ours */
-	char *text;	   /* fdinfo; grows */
+	int root_fd; /* of the tree's mount namespace */
+	char *text;  /* fdinfo; grows */
 	size_t text_cap;
 	struct file_index *index;
 	struct name_index *names;

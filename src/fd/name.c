@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Names of files. What /proc shows is relative to our root, or to the top of a
- * mount namespace that we are not in; the prefix of the tree's own root is cut
- * off. Then the name is tried: it must still lead to the same inode, or it is
- * a deleted one, or the file is refused.
+ * mount namespace that we are not in; that is how images name files too. The
+ * name is tried: it must still lead to the same inode, or it is a deleted one,
+ * or the file is refused.
  */
 #define LOG_MODULE "fd"
+#include <sched.h>
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/nshelper.h"
 #include "base/proc.h"
 #include "fd/file_kind.h"
 
 #define DELETED " (deleted)"
 
+static int open_root(void *arg, void *ret, struct err *e)
+{
+	*(int *)ret = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *(int *)ret < 0 ? err_sys(e, "open", "the root of the tree's mount namespace") : 0;
+}
+
+/* A tree that lives below chroot(2) sees less than its namespace holds: then its own root will not do. */
 int fd_name_root(struct fd_dump *d, struct err *e)
 {
 	char path[64], link[PATH_MAX];
+	uint64_t theirs, ours;
 	pid_t tid;
-	size_t n;
 	int r;
 
 	if (d->root_fd >= 0)
@@ -27,27 +36,21 @@ int fd_name_root(struct fd_dump *d, struct err *e)
 	r = proc_readlink(tid, "root", link, sizeof(link), e);
 	if (r < 0)
 		return r;
-	n = strlen(link);
-	if (n && link[n - 1] == '/')
-		link[n - 1] = 0;
+	if (strcmp(link, "/")) {
+		r = proc_ns_ino(tid, "mnt", &theirs, e);
+		if (!r)
+			r = proc_ns_ino(getpid(), "mnt", &ours, e);
+		if (r)
+			return r;
+		if (theirs != ours)
+			return ns_helper_call(tid, CLONE_NEWNS, open_root, NULL, &d->root_fd, e);
+		return open_root(NULL, &d->root_fd, e);
+	}
 	snprintf(path, sizeof(path), "/proc/%d/root", tid);
 	d->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (d->root_fd < 0)
 		return err_sys(e, "open", "%s", path);
-	d->root_prefix = pool_strdup(d->m->pool, link);
 	return 0;
-}
-
-/* @link without the root's prefix; NULL when it lies outside. */
-static const char *inside(const struct fd_dump *d, const char *link)
-{
-	size_t n = strlen(d->root_prefix);
-
-	if (link[0] != '/' || strncmp(link, d->root_prefix, n))
-		return NULL;
-	if (!link[n])
-		return "/";
-	return link[n] == '/' ? link + n : NULL;
 }
 
 /*
@@ -74,7 +77,7 @@ static int not_there(const struct fd_dump *d, const struct stat *st, const char 
 		     const char *who, int found, struct err *e)
 {
 	if (found < 0)
-		refuse(who, e, "its name cannot be reached from the tree's root");
+		refuse(who, e, "its name cannot be reached in the tree's mount namespace");
 	else
 		refuse(who, e, "its name leads to another file: something was put over it");
 	return err_hint(e, "was it opened outside the tree's mount namespace, or mounted over? "
@@ -85,12 +88,12 @@ int fd_name_find(struct fd_dump *d, const struct stat *st, const char *link, con
 		 struct fd_name *ret, struct err *e)
 {
 	size_t len = strlen(link), tail = sizeof(DELETED) - 1;
-	const char *path = inside(d, link);
+	const char *path = link;
 	int found;
 	char *cut;
 
-	if (!path)
-		return refuse(who, e, "its name lies outside the tree's root directory");
+	if (*path != '/')
+		return refuse(who, e, "its name cannot be told");
 	found = leads_to(d, path, st);
 	ret->deleted = false;
 	ret->path = pool_strdup(d->m->pool, path);
@@ -100,8 +103,6 @@ int fd_name_find(struct fd_dump *d, const struct stat *st, const char *link, con
 		return not_there(d, st, path, who, found, e);
 	cut = pool_strdup(d->m->pool, path);
 	cut[strlen(cut) - tail] = 0;
-	if (!*cut)
-		cut = pool_strdup(d->m->pool, "/");
 	ret->path = cut;
 	/* Removed, then linked again under the same name. */
 	if (leads_to(d, cut, st) == 1)

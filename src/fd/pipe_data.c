@@ -59,8 +59,6 @@ int pipe_seen(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, bo
 	int mode = (int)(l->info.flags & O_ACCMODE);
 
 	*ret = p;
-	if (l->info.flags & O_PATH)
-		return 0;
 	if (poll(&pf, 1, 0) < 0)
 		return err_sys(e, "poll", "pid %d, fd %d (%s)", l->t->host, l->fd, l->link);
 	if (mode != O_WRONLY) {
@@ -192,8 +190,7 @@ int pipe_dump_data(struct fd_dump *d, bool fifo, enum image_id img, struct err *
 	for (size_t i = 0; d->pipes && i < d->pipes->n && !r; i++) {
 		const struct pipe_dumped *p = d->pipes->v[i];
 
-		/* Only O_PATH descriptors: nothing was opened. */
-		if (p->fifo != fifo || (!p->reader && !p->writer))
+		if (p->fifo != fifo)
 			continue;
 		if (!o)
 			r = image_create(d->m->dir, img, 0, &o, e);

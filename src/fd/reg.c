@@ -15,6 +15,9 @@ static bool reg_is(const struct fd_look *l)
 {
 	if (l->link[0] != '/')
 		return false;
+	/* Never opened, whatever it is: just a name. */
+	if (l->info.flags & O_PATH)
+		return true;
 	return S_ISREG(l->st.st_mode) || S_ISDIR(l->st.st_mode) || S_ISLNK(l->st.st_mode);
 }
 
