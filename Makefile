@@ -68,7 +68,7 @@ HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard conformance/*.c conformance/*/he
 MODULE_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard conformance/faults/test_*.c))
 cases: $(CASES) $(HELPERS) $(MODULE_TESTS) $(BUILD)/conformance/faults/killtest $(BUILD)/conformance/fuzz/fuzz_image
 # These use the program's own modules.
-$(MODULE_TESTS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libstasis-core.a
+$(MODULE_TESTS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/conformance/faults/freezer_trees.o $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
 $(BUILD)/conformance/faults/killtest: $(patsubst %,$(BUILD)/conformance/faults/%.o,killtest driver victims) $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread

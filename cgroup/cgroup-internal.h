@@ -31,10 +31,10 @@ enum freeze_state { THAWED, FREEZING, FROZEN };
 struct freezer_ops {
 	const char *name;
 	bool v2;
-	const char *freeze_file;	/* only a cgroup that can be frozen has it: not the root */
-	const char *self_file;		/* says 1 when it was frozen by its own file, not by a parent */
-	const char *threads_file;	/* members one by one */
-	const char *frozen_text, *thawed_text;	/* what freeze_file takes */
+	const char *freeze_file;  /* only a cgroup that can be frozen has it: not the root */
+	const char *self_file;	  /* says 1 when it was frozen by its own file, not by a parent */
+	const char *threads_file; /* members one by one */
+	const char *frozen_text, *thawed_text; /* what freeze_file takes */
 	int (*state)(const char *dir, enum freeze_state *ret, struct err *e);
 	/* A file that can be polled for POLLPRI, or NULL. */
 	const char *events_file;
@@ -47,7 +47,7 @@ extern const struct freezer_ops freezer_v1, freezer_v2;
 
 /* One mounted hierarchy. root: the cgroup mounted there, "/" unless somebody mounted a part. */
 struct hierarchy {
-	const struct freezer_ops *ops;	/* NULL: not mounted */
+	const struct freezer_ops *ops; /* NULL: not mounted */
 	char mount[CGROUP_PATH];
 	char root[CGROUP_PATH];
 };
@@ -58,8 +58,8 @@ void hierarchies_parse(const char *mountinfo, struct hierarchy ret[static 2]);
 /* Directory of the cgroup that thread @tid of @pid is in. -ESRCH when it is gone. */
 int hierarchy_dir_of(const struct hierarchy *h, pid_t pid, pid_t tid, char *buf, size_t size,
 		     struct err *e);
-int hierarchy_dir_parse(const struct hierarchy *h, const char *text, pid_t pid, char *buf, size_t size,
-			struct err *e);
+int hierarchy_dir_parse(const struct hierarchy *h, const char *text, pid_t pid, char *buf,
+			size_t size, struct err *e);
 bool path_is_inside(const char *dir, const char *parent);
 /* Cut the last component off; false when there is none. */
 bool path_up(char *dir);
@@ -77,25 +77,26 @@ struct pid_list {
 };
 void pid_list_add(struct pid_list *l, pid_t pid);
 void pid_list_sort(struct pid_list *l);
-bool pid_list_has(const struct pid_list *l, pid_t pid);	/* sorted */
+bool pid_list_has(const struct pid_list *l, pid_t pid); /* sorted */
 void pid_list_free(struct pid_list *l);
 /* Append the numbers in a control file. A file that has gone holds none. */
 int cgroup_list(const char *dir, const char *file, struct pid_list *l, struct err *e);
 /* Append the processes of @dir and below; @each (may be NULL) sees every cgroup. */
 int cgroup_members(const char *dir, struct pid_list *l,
-		   int (*each)(void *ctx, const char *dir, struct err *e), void *ctx, struct err *e);
+		   int (*each)(void *ctx, const char *dir, struct err *e), void *ctx,
+		   struct err *e);
 
 /* Record of UNDO_THAW and UNDO_REFREEZE. */
 struct freeze_record {
 	uint32_t v2;
-	uint32_t thawed;	/* UNDO_REFREEZE: we have thawed it for a while */
+	uint32_t thawed; /* UNDO_REFREEZE: we have thawed it for a while */
 	char dir[CGROUP_PATH];
 };
 
 /* Record of UNDO_MOVE_BACK: everything in temp goes to source. */
 struct move_record {
 	uint32_t v2;
-	uint32_t by_thread;	/* v1: processes whose threads are in several cgroups */
+	uint32_t by_thread; /* v1: processes whose threads are in several cgroups */
 	char temp[CGROUP_PATH];
 	char source[CGROUP_PATH];
 };
@@ -103,8 +104,8 @@ struct move_record {
 /* One cgroup of a freezer. */
 struct part {
 	char dir[CGROUP_PATH];
-	bool temp;	/* made by us */
-	bool adopted;	/* the caller had it frozen */
+	bool temp;    /* made by us */
+	bool adopted; /* the caller had it frozen */
 	struct journal_entry *je_rmdir, *je_move, *je_freeze;
 };
 
@@ -114,7 +115,7 @@ struct freezer {
 	struct part *parts;
 	size_t n_parts;
 	uint64_t timeout_us;
-	struct pid_list frozen;	/* what freezer_has() looks into */
+	struct pid_list frozen; /* what freezer_has() looks into */
 };
 struct part *part_add(struct freezer *f, const char *dir);
 bool part_covers(const struct freezer *f, const char *dir);

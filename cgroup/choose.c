@@ -171,8 +171,8 @@ static int is_split(const struct hierarchy *h, pid_t pid, const char *dir, bool 
 }
 
 /* v1 lets the threads of one process be in different cgroups, and lists the process in each. */
-static int any_split(const struct hierarchy *h, const struct pid_list *tree, const char *dir, bool *ret,
-		     struct err *e)
+static int any_split(const struct hierarchy *h, const struct pid_list *tree, const char *dir,
+		     bool *ret, struct err *e)
 {
 	struct pid_list unused = { 0 }, tids = { 0 };
 	int r = cgroup_members(dir, &unused, count_threads, &tids, e);
@@ -204,7 +204,8 @@ static bool is_threaded(const struct hierarchy *h, const char *dir)
 }
 
 /* 1: @dir holds the tree and nothing else; 0: it also holds strangers; -ENOENT: not all of the tree. */
-static int compare(const struct hierarchy *h, const struct pid_list *tree, const char *dir, struct err *e)
+static int compare(const struct hierarchy *h, const struct pid_list *tree, const char *dir,
+		   struct err *e)
 {
 	struct pid_list members = { 0 };
 	bool split = false;
@@ -269,16 +270,19 @@ static int given_version(const struct hierarchy both[static 2], const char *dir,
 		err_set(e, ERR_USAGE, EINVAL, "freeze", dir, "it is not a cgroup");
 		return err_hint(e, "--freeze-cgroup takes the directory of a cgroup");
 	}
-	snprintf(file, sizeof(file), "%s/%s", dir, v ? freezer_v2.freeze_file : freezer_v1.freeze_file);
+	snprintf(file, sizeof(file), "%s/%s", dir,
+		 v ? freezer_v2.freeze_file : freezer_v1.freeze_file);
 	if (access(file, F_OK)) {
 		err_set(e, ERR_USAGE, EINVAL, "freeze", dir,
 			v ? "it is the root of its hierarchy, which cannot be frozen" :
 			    "it is the root of its hierarchy, or of a hierarchy without the freezer");
-		return err_hint(e, "name a cgroup below the root of the v1 freezer or the v2 hierarchy");
+		return err_hint(
+			e, "name a cgroup below the root of the v1 freezer or the v2 hierarchy");
 	}
 	*ret = both[v];
 	if (!ret->ops)
-		return err_set(e, ERR_SYSTEM, ENOENT, "freeze", dir, "its hierarchy is not mounted here");
+		return err_set(e, ERR_SYSTEM, ENOENT, "freeze", dir,
+			       "its hierarchy is not mounted here");
 	return 0;
 }
 
@@ -307,8 +311,10 @@ static int given_check(const char *dir, const struct freezer_params *p, struct p
 		return err_hint(e, "run stasis outside of the cgroup that it is to freeze");
 	}
 	if (outside) {
-		err_set(e, ERR_USAGE, EINVAL, "freeze", dir, "pid %d of the tree is not in it", outside);
-		return err_hint(e, "name a cgroup that holds the whole tree, or leave --freeze-cgroup out");
+		err_set(e, ERR_USAGE, EINVAL, "freeze", dir, "pid %d of the tree is not in it",
+			outside);
+		return err_hint(
+			e, "name a cgroup that holds the whole tree, or leave --freeze-cgroup out");
 	}
 	return 0;
 }
@@ -325,7 +331,8 @@ static int choose_given(struct freezer *f, const struct hierarchy both[static 2]
 		return err_hint(e, "--freeze-cgroup takes the directory of a cgroup");
 	}
 	if (strlen(dir) >= CGROUP_PATH - 64)
-		return err_set(e, ERR_USAGE, ENAMETOOLONG, "freeze", p->path, "its path is too long");
+		return err_set(e, ERR_USAGE, ENAMETOOLONG, "freeze", p->path,
+			       "its path is too long");
 	r = given_version(both, dir, &f->h, e);
 	if (!r)
 		r = given_check(dir, p, tree, e);
@@ -346,13 +353,15 @@ static int restrict_to(struct hierarchy both[static 2], int force, struct err *e
 	if (env && *env) {
 		force = !strcmp(env, "v1") ? 1 : !strcmp(env, "v2") ? 2 : -1;
 		if (force < 0)
-			return err_set(e, ERR_USAGE, EINVAL, "use STASIS_FREEZER", env, "it is v1 or v2");
+			return err_set(e, ERR_USAGE, EINVAL, "use STASIS_FREEZER", env,
+				       "it is v1 or v2");
 	}
 	if (force)
 		both[force == 1].ops = NULL;
 	if (both[0].ops || both[1].ops)
 		return 0;
-	err_set(e, ERR_SYSTEM, ENOENT, "freeze", force ? (force == 1 ? "with cgroup v1" : "with cgroup v2") : "",
+	err_set(e, ERR_SYSTEM, ENOENT, "freeze",
+		force ? (force == 1 ? "with cgroup v1" : "with cgroup v2") : "",
 		"no such cgroup hierarchy is mounted");
 	return err_hint(e, "mount -t cgroup2 none /sys/fs/cgroup");
 }

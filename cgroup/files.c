@@ -46,7 +46,8 @@ int cgroup_file_write(const char *dir, const char *name, const char *text, struc
 
 int cgroup_freeze_write(const struct freezer_ops *ops, const char *dir, bool frozen, struct err *e)
 {
-	return cgroup_file_write(dir, ops->freeze_file, frozen ? ops->frozen_text : ops->thawed_text, e);
+	return cgroup_file_write(dir, ops->freeze_file,
+				 frozen ? ops->frozen_text : ops->thawed_text, e);
 }
 
 int cgroup_self_frozen(const struct freezer_ops *ops, const char *dir, struct err *e)

@@ -86,7 +86,7 @@ static void line_take(const char *line, const char *end, struct hierarchy ret[st
 	opts = field(sep + 3, end, 2, &opts_len);
 	root = field(line, end, 3, &root_len);
 	mount = field(line, end, 4, &mount_len);
-	if (!type || !opts || !root || !mount)
+	if (!type || !opts || !root || !mount || *root != '/' || *mount != '/' || mount > sep)
 		return;
 	v = type_len == 7 && !memcmp(type, "cgroup2", 7);
 	if (!v && (type_len != 6 || !has_freezer(opts, opts_len)))
@@ -164,8 +164,8 @@ static const char *cgroup_line(const struct freezer_ops *ops, const char *text, 
 	return NULL;
 }
 
-int hierarchy_dir_parse(const struct hierarchy *h, const char *text, pid_t pid, char *buf, size_t size,
-			struct err *e)
+int hierarchy_dir_parse(const struct hierarchy *h, const char *text, pid_t pid, char *buf,
+			size_t size, struct err *e)
 {
 	char object[48], path[CGROUP_PATH];
 	const char *line, *rest = path;
@@ -174,15 +174,15 @@ int hierarchy_dir_parse(const struct hierarchy *h, const char *text, pid_t pid, 
 	snprintf(object, sizeof(object), "the cgroup of pid %d", pid);
 	line = cgroup_line(h->ops, text, &len);
 	if (!line)
-		return err_set(e, ERR_SYSTEM, ENOENT, "find", object, "it has none in the %s hierarchy",
-			       h->ops->name);
+		return err_set(e, ERR_SYSTEM, ENOENT, "find", object,
+			       "it has none in the %s hierarchy", h->ops->name);
 	if (len >= sizeof(path))
 		return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "find", object, "its path is too long");
 	memcpy(path, line, len);
 	path[len] = '\0';
 	if (has_dotdot(path) || !path_is_inside(path, h->root)) {
-		err_set(e, ERR_SYSTEM, ENOENT, "find", object, "%s is outside of what is mounted at %s",
-			path, h->mount);
+		err_set(e, ERR_SYSTEM, ENOENT, "find", object,
+			"%s is outside of what is mounted at %s", path, h->mount);
 		return err_hint(e, "run stasis where the whole hierarchy can be seen");
 	}
 	if (root_len > 1)

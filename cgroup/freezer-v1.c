@@ -17,7 +17,9 @@ static int state(const char *dir, enum freeze_state *ret, struct err *e)
 
 	if (r)
 		return r;
-	*ret = !strncmp(buf, "FROZEN", 6) ? FROZEN : !strncmp(buf, "FREEZING", 8) ? FREEZING : THAWED;
+	*ret = !strncmp(buf, "FROZEN", 6)   ? FROZEN :
+	       !strncmp(buf, "FREEZING", 8) ? FREEZING :
+					      THAWED;
 	return 0;
 }
 

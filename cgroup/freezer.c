@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -44,33 +45,60 @@ static void look_again(int events, unsigned look)
 		usleep(look < 100 ? 100 : 2000);
 }
 
-static int wait_frozen(struct freezer *f, const struct part *p, uint64_t deadline, struct err *e)
+struct wait {
+	struct freezer *f;
+	uint64_t deadline;
+};
+
+static int wait_one(void *ctx, const char *dir, struct err *e)
 {
+	const struct wait *w = ctx;
+	const struct freezer_ops *ops = w->f->h.ops;
 	_cleanup_close_ int events = -EBADF;
 	char path[CGROUP_PATH + 32];
 
 	for (unsigned look = 0;; look++) {
 		enum freeze_state st;
-		int r = f->h.ops->state(p->dir, &st, e);
+		int r = ops->state(dir, &st, e);
 
+		/* Removed: there was nobody in it. */
+		if (r == -ENOENT || r == -ENODEV) {
+			err_clear(e);
+			return 0;
+		}
 		if (r || st == FROZEN)
 			return r;
 		if (look >= LOOKS_BEFORE_SLEEP) {
 			r = cancel_check(e);
 			if (r)
 				return r;
-			if (now_us() > deadline)
-				return freezer_stuck(f, e);
+			if (now_us() > w->deadline)
+				return freezer_stuck(w->f, e);
 		}
-		if (look == LOOKS_BEFORE_SLEEP && f->h.ops->events_file) {
-			snprintf(path, sizeof(path), "%s/%s", p->dir, f->h.ops->events_file);
+		if (look == LOOKS_BEFORE_SLEEP && ops->events_file) {
+			snprintf(path, sizeof(path), "%s/%s", dir, ops->events_file);
 			events = open(path, O_RDONLY | O_CLOEXEC);
 		}
-		if (f->h.ops->tell_again && look % LOOKS_BEFORE_SLEEP == LOOKS_BEFORE_SLEEP - 1 &&
-		    (r = cgroup_freeze_write(f->h.ops, p->dir, true, e)))
+		if (ops->tell_again && look % LOOKS_BEFORE_SLEEP == LOOKS_BEFORE_SLEEP - 1 &&
+		    (r = cgroup_freeze_write(ops, dir, true, e)))
 			return r;
 		look_again(events, look);
 	}
+}
+
+/* v2 calls a cgroup frozen when its own tasks are, whatever those below it do (seen on 6.18): each is asked. */
+static int wait_frozen(struct freezer *f, const struct part *p, uint64_t deadline, struct err *e)
+{
+	struct wait w = { .f = f, .deadline = deadline };
+	struct pid_list unused = { 0 };
+	struct stat st;
+	int r = wait_one(&w, p->dir, e);
+
+	if (r || !f->h.ops->v2 || (!stat(p->dir, &st) && st.st_nlink <= 2))
+		return r;
+	r = cgroup_members(p->dir, &unused, wait_one, &w, e);
+	pid_list_free(&unused);
+	return r;
 }
 
 static int part_freeze(struct freezer *f, struct part *p, struct err *e)
@@ -81,7 +109,8 @@ static int part_freeze(struct freezer *f, struct part *p, struct err *e)
 	if (p->je_freeze)
 		return 0;
 	snprintf(rec.dir, sizeof(rec.dir), "%s", p->dir);
-	r = journal_add(f->j, p->adopted ? UNDO_REFREEZE : UNDO_THAW, &rec, sizeof(rec), &p->je_freeze, e);
+	r = journal_add(f->j, p->adopted ? UNDO_REFREEZE : UNDO_THAW, &rec, sizeof(rec),
+			&p->je_freeze, e);
 	if (r || p->adopted)
 		return r;
 	return cgroup_freeze_write(f->h.ops, p->dir, true, e);
@@ -158,7 +187,9 @@ int freezer_freeze(struct freezer **ret, const struct freezer_params *p, struct 
 	}
 	for (size_t i = 0; i < f->n_parts; i++)
 		log_debug("frozen: %s%s", f->parts[i].dir,
-			  f->parts[i].temp ? " (temporary)" : f->parts[i].adopted ? " (was so)" : "");
+			  f->parts[i].temp    ? " (temporary)" :
+			  f->parts[i].adopted ? " (was so)" :
+						"");
 	*ret = f;
 	return 0;
 }

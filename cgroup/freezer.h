@@ -21,9 +21,9 @@ struct err;
 struct freezer;
 
 struct freezer_params {
-	pid_t root;		/* root of the tree, as we see it */
-	const char *path;	/* --freeze-cgroup, or NULL: find or make one */
-	int force;		/* 1, 2: this version of the freezer; 0: as STASIS_FREEZER=v1|v2 says, or what suits */
+	pid_t root;	  /* root of the tree, as we see it */
+	const char *path; /* --freeze-cgroup, or NULL: find or make one */
+	int force; /* 1, 2: this version of the freezer; 0: as STASIS_FREEZER=v1|v2 says, or what suits */
 	uint64_t timeout_us;
 	/*
 	 * Lists the tree's processes at this moment (malloc'ed); called again

@@ -75,8 +75,8 @@ static int copy_cpuset(const char *source, const char *dir, struct err *e)
 static int temp_mkdir(struct freezer *f, struct part *p, const char *source, struct err *e)
 {
 	for (int i = 0; i < 100; i++) {
-		int r, n = snprintf(p->dir, sizeof(p->dir), i ? "%s/stasis-%d-%d" : "%s/stasis-%d", source,
-				    getpid(), i);
+		int r, n = snprintf(p->dir, sizeof(p->dir), i ? "%s/stasis-%d-%d" : "%s/stasis-%d",
+				    source, getpid(), i);
 
 		if ((size_t)n >= sizeof(p->dir))
 			return err_set(e, ERR_SYSTEM, ENAMETOOLONG, "make a cgroup in", source,
@@ -90,8 +90,10 @@ static int temp_mkdir(struct freezer *f, struct part *p, const char *source, str
 	}
 	err_sys(e, "mkdir", "%s", p->dir);
 	if (e->code == EAGAIN)
-		return err_hint(e, "a cgroup.max.descendants or cgroup.max.depth above it is used up");
-	return err_hint(e, "give the tree a cgroup of its own, so that none must be made for the freeze");
+		return err_hint(e,
+				"a cgroup.max.descendants or cgroup.max.depth above it is used up");
+	return err_hint(
+		e, "give the tree a cgroup of its own, so that none must be made for the freeze");
 }
 
 static int temp_make(struct freezer *f, const char *source, struct part **ret, struct err *e)
@@ -139,8 +141,8 @@ static int part_for(struct freezer *f, const char *source, struct part **ret, st
 	return temp_make(f, source, ret, e);
 }
 
-static int move_from(struct freezer *f, const char *source, const char *file, pid_t id, size_t *moved,
-		     struct err *e)
+static int move_from(struct freezer *f, const char *source, const char *file, pid_t id,
+		     size_t *moved, struct err *e)
 {
 	struct part *p;
 	int r = part_for(f, source, &p, e);
@@ -156,7 +158,8 @@ static int move_from(struct freezer *f, const char *source, const char *file, pi
 }
 
 /* v1: where the threads of one process are in several cgroups, each goes on its own. */
-static int place_threads(struct freezer *f, pid_t pid, const char *leader, size_t *moved, struct err *e)
+static int place_threads(struct freezer *f, pid_t pid, const char *leader, size_t *moved,
+			 struct err *e)
 {
 	_cleanup_free_ int *tids = NULL;
 	char first[CGROUP_PATH] = "", at[CGROUP_PATH];
@@ -278,7 +281,8 @@ int cgroup_move_back(const struct move_record *rec, struct err *e)
 		}
 		before = left;
 	} while (now_us() < deadline);
-	return err_set(e, ERR_SYSTEM, EBUSY, "empty the cgroup", rec->temp, "%zu tasks do not leave it", left);
+	return err_set(e, ERR_SYSTEM, EBUSY, "empty the cgroup", rec->temp,
+		       "%zu tasks do not leave it", left);
 }
 
 int cgroup_rmdir(const char *dir, struct err *e)

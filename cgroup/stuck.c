@@ -19,17 +19,25 @@
 
 /* Sleeps in which a task is frozen without waking it (TASK_FREEZABLE); shown as state D then. */
 static const char *const freezable[] = {
-	"futex_", "hrtimer_nanosleep", "do_nanosleep", "ep_poll", "do_epoll_wait", "do_sys_poll", "do_poll",
-	"poll_schedule_timeout", "do_select", "do_sigtimedwait", "__do_sys_pause", "sigsuspend",
-	"do_signal_stop", "ptrace_", "unix_", "__skb_wait", "pipe_", "anon_pipe_", "rpc_wait", "inet_csk_accept",
-	"kernel_clone", "wait_for_vfork_done", "do_wait", "kernel_wait",
+	"futex_",	  "hrtimer_nanosleep",
+	"do_nanosleep",	  "ep_poll",
+	"do_epoll_wait",  "do_sys_poll",
+	"do_poll",	  "poll_schedule_timeout",
+	"do_select",	  "do_sigtimedwait",
+	"__do_sys_pause", "sigsuspend",
+	"do_signal_stop", "ptrace_",
+	"unix_",	  "__skb_wait",
+	"pipe_",	  "anon_pipe_",
+	"rpc_wait",	  "inet_csk_accept",
+	"kernel_clone",	  "wait_for_vfork_done",
+	"do_wait",	  "kernel_wait",
 };
 
 struct suspect {
-	int rank;	/* 0: frozen */
+	int rank; /* 0: frozen */
 	pid_t pid, tid;
 	char state, comm[64], wchan[64];
-	long nr;	/* of the system call, -1: none */
+	long nr; /* of the system call, -1: none */
 };
 
 static bool is_freezable(const char *wchan)
@@ -146,8 +154,9 @@ int freezer_stuck(struct freezer *f, struct err *e)
 		snprintf(object, sizeof(object), "thread %d of pid %d (%s)", s.tid, s.pid, s.comm);
 	if (s.nr >= 0)
 		snprintf(call, sizeof(call), ", system call %ld", s.nr);
-	err_set(e, ERR_TIMEOUT, ETIMEDOUT, "freeze", object, "it does not stop within %llu ms (state %c%s%s%s)",
-		ms, s.state, s.wchan[0] && strcmp(s.wchan, "0") ? " in " : "",
+	err_set(e, ERR_TIMEOUT, ETIMEDOUT, "freeze", object,
+		"it does not stop within %llu ms (state %c%s%s%s)", ms, s.state,
+		s.wchan[0] && strcmp(s.wchan, "0") ? " in " : "",
 		strcmp(s.wchan, "0") ? s.wchan : "", call);
 	return err_hint(e, "%s", hint_for(&s));
 }

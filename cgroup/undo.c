@@ -52,7 +52,8 @@ static int set_each(struct journal_entry *const *v, size_t n, bool frozen, struc
 			continue;
 		if (access(rec->dir, F_OK) && errno == ENOENT)
 			continue;
-		r = cgroup_freeze_write(rec->v2 ? &freezer_v2 : &freezer_v1, rec->dir, frozen, &one);
+		r = cgroup_freeze_write(rec->v2 ? &freezer_v2 : &freezer_v1, rec->dir, frozen,
+					&one);
 		keep_first(&first, r, e, &one);
 	}
 	return first;
@@ -68,7 +69,8 @@ static int undo_refreeze(struct journal *j, struct journal_entry *const *v, size
 	return set_each(v, n, true, e);
 }
 
-static int undo_move_back(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
+static int undo_move_back(struct journal *j, struct journal_entry *const *v, size_t n,
+			  struct err *e)
 {
 	int first = 0;
 
@@ -126,7 +128,8 @@ static int kill_all(const char *dir, struct err *e)
 	return err_set(e, ERR_SYSTEM, EBUSY, "kill all in", dir, "some do not die");
 }
 
-static int undo_cgroup_kill(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
+static int undo_cgroup_kill(struct journal *j, struct journal_entry *const *v, size_t n,
+			    struct err *e)
 {
 	int first = 0;
 
@@ -141,17 +144,28 @@ static int undo_cgroup_kill(struct journal *j, struct journal_entry *const *v, s
 }
 
 const struct undo_kind freezer_undo_thaw = {
-	.id = UNDO_THAW, .name = "thaw", .undo = undo_thaw,
+	.id = UNDO_THAW,
+	.name = "thaw",
+	.undo = undo_thaw,
 };
 const struct undo_kind freezer_undo_refreeze = {
-	.id = UNDO_REFREEZE, .name = "freeze again", .undo = undo_refreeze,
+	.id = UNDO_REFREEZE,
+	.name = "freeze again",
+	.undo = undo_refreeze,
 };
 const struct undo_kind freezer_undo_move_back = {
-	.id = UNDO_MOVE_BACK, .name = "move back", .undo = undo_move_back,
+	.id = UNDO_MOVE_BACK,
+	.name = "move back",
+	.undo = undo_move_back,
 };
 const struct undo_kind cgroup_undo_rmdir = {
-	.id = UNDO_RMDIR, .name = "remove directories", .undo = undo_rmdir, .lasting = true,
+	.id = UNDO_RMDIR,
+	.name = "remove directories",
+	.undo = undo_rmdir,
+	.lasting = true,
 };
 const struct undo_kind cgroup_undo_kill = {
-	.id = UNDO_CGROUP_KILL, .name = "kill a cgroup", .undo = undo_cgroup_kill,
+	.id = UNDO_CGROUP_KILL,
+	.name = "kill a cgroup",
+	.undo = undo_cgroup_kill,
 };

@@ -53,7 +53,8 @@ static int recover_one(const char *path, bool quiet, struct err *e)
 			printf("%s: goes on, left alone\n", what);
 		r = 0;
 	} else if (journal_is_foreign(j)) {
-		r = err_set(e, ERR_SYSTEM, EXDEV, "recover", path, "it was written in another pid namespace");
+		r = err_set(e, ERR_SYSTEM, EXDEV, "recover", path,
+			    "it was written in another pid namespace");
 		err_hint(e, "run `stasis recover` there");
 	} else {
 		r = undo_one(j, what, quiet, e);

@@ -132,7 +132,8 @@ static int undo_unlink(struct journal *j, struct journal_entry *const *v, size_t
 	for (size_t i = 0; i < n; i++) {
 		const char *path = (const char *)v[i]->data;
 
-		if (v[i]->len && !path[v[i]->len - 1] && *path == '/' && unlink(path) && errno != ENOENT)
+		if (v[i]->len && !path[v[i]->len - 1] && *path == '/' && unlink(path) &&
+		    errno != ENOENT)
 			return err_sys(e, "unlink", "%s", path);
 	}
 	return 0;
@@ -140,12 +141,18 @@ static int undo_unlink(struct journal *j, struct journal_entry *const *v, size_t
 
 /* A task that could not be put right must stay frozen: nothing older is undone. */
 static const struct undo_kind cure = {
-	.id = UNDO_CURE, .name = "put threads right", .undo = undo_cure, .blocks = true,
+	.id = UNDO_CURE,
+	.name = "put threads right",
+	.undo = undo_cure,
+	.blocks = true,
 };
 static const struct undo_kind thaw = { .id = UNDO_THAW, .name = "thaw", .undo = undo_thaw };
 static const struct undo_kind kill_process = { .id = UNDO_KILL, .name = "kill", .undo = undo_kill };
 static const struct undo_kind unlink_file = {
-	.id = UNDO_UNLINK, .name = "unlink", .undo = undo_unlink, .lasting = true,
+	.id = UNDO_UNLINK,
+	.name = "unlink",
+	.undo = undo_unlink,
+	.lasting = true,
 };
 
 const struct undo_kind *const undo_kinds[] = {

@@ -29,31 +29,31 @@
 #include "base/io.h"
 #include "base/log.h"
 
-#define JOURNAL_MAGIC 0x6e6a736973617473ull	/* "stasisjn" */
+#define JOURNAL_MAGIC 0x6e6a736973617473ull /* "stasisjn" */
 #define JOURNAL_VERSION 1u
 #define JOURNAL_MAX (64u << 20)
 #define JOURNAL_FIRST (16u << 10)
 
 /* Stored: fields are only ever appended, header_size tells which are there. */
 struct journal_header {
-	uint64_t magic;		/* written last */
+	uint64_t magic; /* written last */
 	uint32_t version;
 	uint32_t header_size;
-	uint64_t used;		/* bytes of the file that hold whole records, with this header */
-	char boot_id[40];	/* as text */
-	uint64_t pid_ns;	/* inode */
-	uint64_t made;		/* seconds since the epoch */
+	uint64_t used;	  /* bytes of the file that hold whole records, with this header */
+	char boot_id[40]; /* as text */
+	uint64_t pid_ns;  /* inode */
+	uint64_t made;	  /* seconds since the epoch */
 	int32_t subject, maker, worker, watcher;
 	char what[16];
 };
 
 struct journal {
 	int fd;
-	bool owned;		/* we hold the lock */
+	bool owned; /* we hold the lock */
 	bool foreign, other_boot;
-	uint64_t size;		/* of the file, as far as allocated */
-	struct journal_header *h;	/* the mapping */
-	pthread_mutex_t lock;	/* adding */
+	uint64_t size;		  /* of the file, as far as allocated */
+	struct journal_header *h; /* the mapping */
+	pthread_mutex_t lock;	  /* adding */
 	char path[256];
 };
 
@@ -127,8 +127,9 @@ static int dir_make(const char *dir, struct err *e)
 	if (!mkdir(dir, 0700) || errno == EEXIST)
 		return dir_check(dir, e);
 	err_sys(e, "mkdir", "%s", dir);
-	return err_hint(e, "what must be undone should stasis die is noted there: run as root, with a "
-			   "place where that directory can be made");
+	return err_hint(e,
+			"what must be undone should stasis die is noted there: run as root, with a "
+			"place where that directory can be made");
 }
 
 /* Space that is really there: a store into a hole of a full filesystem would be a SIGBUS. */
@@ -152,7 +153,8 @@ static int journal_grow(struct journal *j, uint64_t need, struct err *e)
 
 static int journal_map(struct journal *j, struct err *e)
 {
-	void *p = mmap(NULL, JOURNAL_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, j->fd, 0);
+	void *p = mmap(NULL, JOURNAL_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, j->fd,
+		       0);
 
 	if (p == MAP_FAILED)
 		return err_sys(e, "mmap", "%s", j->path);
@@ -170,8 +172,8 @@ static int file_make(struct journal *j, const char *dir, const char *what, pid_t
 
 		if (i)
 			snprintf(suffix, sizeof(suffix), "-%d", i);
-		if ((size_t)snprintf(j->path, sizeof(j->path), "%s/%s-%d-%d%s", dir, what, pid, getpid(),
-				     suffix) >= sizeof(j->path)) {
+		if ((size_t)snprintf(j->path, sizeof(j->path), "%s/%s-%d-%d%s", dir, what, pid,
+				     getpid(), suffix) >= sizeof(j->path)) {
 			errno = ENAMETOOLONG;
 			return err_sys(e, "open", "%s", dir);
 		}
@@ -261,7 +263,8 @@ static int records_check(const struct journal *j, uint64_t size, struct err *e)
 		    record_size(je->len) > h->used - at)
 			return alien(e, j->path, "a record reaches beyond the end");
 		if (je->kind == UNDO_NONE || je->kind >= UNDO_KINDS)
-			return alien(e, j->path, "it has a record of a kind that this version does not know");
+			return alien(e, j->path,
+				     "it has a record of a kind that this version does not know");
 		at += record_size(je->len);
 	}
 	return 0;
@@ -418,7 +421,8 @@ int journal_add(struct journal *j, uint32_t kind, const void *data, size_t len,
 	int r;
 
 	if (len > JOURNAL_MAX)
-		return err_set(e, ERR_SYSTEM, EFBIG, "write", j->path, "a record of %zu bytes", len);
+		return err_set(e, ERR_SYSTEM, EFBIG, "write", j->path, "a record of %zu bytes",
+			       len);
 	pthread_mutex_lock(&j->lock);
 	at = j->h->used;
 	r = journal_grow(j, at + record_size(len), e);
@@ -442,10 +446,12 @@ static int undo_run(struct journal *j, const struct undo_kind *kind, uint32_t id
 	int r;
 
 	if (j->other_boot && kind && !kind->lasting) {
-		log_debug("%zu records \"%s\" are from before the machine was started", n, kind->name);
+		log_debug("%zu records \"%s\" are from before the machine was started", n,
+			  kind->name);
 		r = 0;
 	} else if (!kind) {
-		r = err_set(e, ERR_GENERAL, EINVAL, "undo", j->path, "nobody knows records of kind %u", id);
+		r = err_set(e, ERR_GENERAL, EINVAL, "undo", j->path,
+			    "nobody knows records of kind %u", id);
 	} else {
 		log_debug("undoing %zu of \"%s\"", n, kind->name);
 		r = kind->undo(j, v, n, e);

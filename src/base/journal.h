@@ -22,22 +22,22 @@ struct err;
 /* The numbers are stored: append only. */
 enum undo_kind_id {
 	UNDO_NONE = 0,
-	UNDO_CURE = 1,		/* a thread with foreign registers (parasite/) */
-	UNDO_THAW = 2,		/* a cgroup frozen by us (cgroup/) */
-	UNDO_REFREEZE = 3,	/* a caller's frozen cgroup that we thawed (cgroup/) */
-	UNDO_MOVE_BACK = 4,	/* tasks moved to another cgroup (cgroup/) */
-	UNDO_RMDIR = 5,		/* a directory made by us: cgroup, mount point */
-	UNDO_UNLINK = 6,	/* a file name made by us */
-	UNDO_KILL = 7,		/* a process started by us */
-	UNDO_CGROUP_KILL = 8,	/* everything in a cgroup made by us (restore) */
-	UNDO_NETLOCK = 9,	/* network lock that the kernel does not undo */
+	UNDO_CURE = 1,	      /* a thread with foreign registers (parasite/) */
+	UNDO_THAW = 2,	      /* a cgroup frozen by us (cgroup/) */
+	UNDO_REFREEZE = 3,    /* a caller's frozen cgroup that we thawed (cgroup/) */
+	UNDO_MOVE_BACK = 4,   /* tasks moved to another cgroup (cgroup/) */
+	UNDO_RMDIR = 5,	      /* a directory made by us: cgroup, mount point */
+	UNDO_UNLINK = 6,      /* a file name made by us */
+	UNDO_KILL = 7,	      /* a process started by us */
+	UNDO_CGROUP_KILL = 8, /* everything in a cgroup made by us (restore) */
+	UNDO_NETLOCK = 9,     /* network lock that the kernel does not undo */
 	UNDO_KINDS
 };
 
 struct journal_entry {
-	uint32_t kind;		/* 0 while being written */
-	uint32_t len;		/* of data */
-	uint32_t done;		/* 1: no longer needs undoing */
+	uint32_t kind; /* 0 while being written */
+	uint32_t len;  /* of data */
+	uint32_t done; /* 1: no longer needs undoing */
 	uint32_t pad;
 	unsigned char data[];
 };

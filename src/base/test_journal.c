@@ -58,9 +58,15 @@ static int undo_fail(struct journal *j, struct journal_entry *const *v, size_t n
 }
 
 static const struct undo_kind kind_a = { .id = UNDO_THAW, .name = "a", .undo = undo_a };
-static const struct undo_kind kind_b = { .id = UNDO_RMDIR, .name = "b", .undo = undo_b, .lasting = true };
+static const struct undo_kind kind_b = { .id = UNDO_RMDIR,
+					 .name = "b",
+					 .undo = undo_b,
+					 .lasting = true };
 static const struct undo_kind kind_fail = { .id = UNDO_CURE, .name = "f", .undo = undo_fail };
-static const struct undo_kind kind_block = { .id = UNDO_CURE, .name = "f", .undo = undo_fail, .blocks = true };
+static const struct undo_kind kind_block = { .id = UNDO_CURE,
+					     .name = "f",
+					     .undo = undo_fail,
+					     .blocks = true };
 static const struct undo_kind *const kinds[] = { &kind_a, &kind_b, &kind_fail, NULL };
 static const struct undo_kind *const kinds_block[] = { &kind_a, &kind_b, &kind_block, NULL };
 
@@ -118,7 +124,7 @@ static void test_failing(void **state)
 	assert_non_null(strstr(e.trail, "undo \"f\""));
 	snprintf(path, sizeof(path), "%s", journal_path(j));
 	journal_close(j);
-	assert_int_equal(access(path, F_OK), 0);	/* kept for recover */
+	assert_int_equal(access(path, F_OK), 0); /* kept for recover */
 	unlink(path);
 }
 
@@ -167,7 +173,7 @@ static void test_owner(void **state)
 			pause();
 	}
 	assert_int_equal(read(fds[0], text, 1), 1);
-	journal_close(j);	/* has an open record: stays */
+	journal_close(j); /* has an open record: stays */
 	assert_int_equal(journal_load(&other, path, &e), 0);
 	assert_true(journal_owner_alive(other));
 	journal_close(other);

@@ -32,7 +32,7 @@ static struct shared {
 	int fds_open;
 	uint64_t t_killed, t_seen;
 	char comm[16];
-} *sh;
+} * sh;
 
 static int undo(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
@@ -54,8 +54,8 @@ static int undo_fds(struct journal *j, struct journal_entry *const *v, size_t n,
 		ssize_t len = readlinkat(dirfd(d), de->d_name, target, sizeof(target) - 1);
 
 		target[len < 0 ? 0 : len] = '\0';
-		if (len > 0 && fd != dirfd(d) && strcmp(target, "/dev/null") && strcmp(target, journal_path(j)) &&
-		    !strstr(target, "pidfd"))
+		if (len > 0 && fd != dirfd(d) && strcmp(target, "/dev/null") &&
+		    strcmp(target, journal_path(j)) && !strstr(target, "pidfd"))
 			others++;
 	}
 	sh->fds_open = others;
@@ -301,7 +301,7 @@ static void test_guard_released(void **state)
 	struct err e = { 0 };
 	struct guard g = { 0 };
 
-	watchdog_release(&g);	/* none: nothing happens */
+	watchdog_release(&g); /* none: nothing happens */
 	assert_int_equal(watchdog_guard(&g, *state, kinds, NULL, NULL, &e), 0);
 	assert_false(cancelled());
 	raise(SIGHUP);
@@ -321,10 +321,11 @@ static void test_guard_released(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_well),	 TEST(test_error),	  TEST(test_killed),
-		TEST(test_sigchld_ignored), TEST(test_sigint),	  TEST(test_sigterm),
-		TEST(test_parent_dies),	 TEST(test_nohup),	  TEST(test_guard_undoes),
-		TEST(test_guard_released),
+		TEST(test_well),	 TEST(test_error),
+		TEST(test_killed),	 TEST(test_sigchld_ignored),
+		TEST(test_sigint),	 TEST(test_sigterm),
+		TEST(test_parent_dies),	 TEST(test_nohup),
+		TEST(test_guard_undoes), TEST(test_guard_released),
 	};
 
 	return cmocka_run_group_tests(tests, setup_all, teardown_all);

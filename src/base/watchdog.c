@@ -96,7 +96,7 @@ struct watch {
 	const struct undo_kind *const *kinds;
 	struct answer *answer;
 	pid_t parent;
-	sigset_t mask;		/* as the caller had it */
+	sigset_t mask; /* as the caller had it */
 };
 
 static void worker_settle(const struct watch *w)
@@ -170,8 +170,10 @@ static int worker_died(const siginfo_t *si, struct err *e)
 {
 	bool killed = si->si_code == CLD_KILLED || si->si_code == CLD_DUMPED;
 
-	err_set(e, killed && si->si_status == SIGKILL ? ERR_SYSTEM : ERR_GENERAL, ECHILD, "go on", "",
-		killed ? "the worker was killed by signal %d" : "the worker ended with status %d", si->si_status);
+	err_set(e, killed && si->si_status == SIGKILL ? ERR_SYSTEM : ERR_GENERAL, ECHILD, "go on",
+		"",
+		killed ? "the worker was killed by signal %d" : "the worker ended with status %d",
+		si->si_status);
 	if (killed && si->si_status == SIGKILL)
 		err_hint(e, "the kernel's log tells whether memory ran out");
 	return -ECHILD;
@@ -206,7 +208,8 @@ static int parent_main(const struct watch *w, pid_t pid, struct err *e)
 		log_warn("undoing: %s %s: %s", late.op, late.object, late.why);
 		if (!r)
 			return *e = late, -e->code;
-		err_in(e, "NOT everything could be undone: %s %s: %s", late.op, late.object, late.why);
+		err_in(e, "NOT everything could be undone: %s %s: %s", late.op, late.object,
+		       late.why);
 		return err_hint(e, "`stasis recover` tries again");
 	}
 	if (r == -ECHILD && !w->answer->done)
@@ -247,7 +250,8 @@ int watchdog_run(struct journal *j, const struct undo_kind *const *kinds,
 	sigset_t cancel;
 	int r;
 
-	w.answer = mmap(NULL, sizeof(*w.answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	w.answer = mmap(NULL, sizeof(*w.answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
 	if (w.answer == MAP_FAILED)
 		return err_sys(e, "mmap", "a shared page");
 	cancel_set_of(&cancel);

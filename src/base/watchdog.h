@@ -30,9 +30,9 @@ int watchdog_run(struct journal *j, const struct undo_kind *const *kinds,
 /* SIGINT, SIGTERM and SIGHUP ask us to stop. */
 #define CANCEL_SIGNALS 3
 struct guard {
-	pid_t pid;	/* 0: none */
+	pid_t pid; /* 0: none */
 	int pidfd;
-	struct sigaction old[CANCEL_SIGNALS];	/* the caller's, while we listen for a wish to stop */
+	struct sigaction old[CANCEL_SIGNALS]; /* the caller's, while we listen for a wish to stop */
 };
 
 /*
