@@ -23,6 +23,10 @@ cp /bin/true "$dir/prog"
 tampered "a replaced executable" "$dir/prog"
 rm "$dir/prog"
 tampered "a missing executable" "$dir/prog"
+# Same size, another build: one byte of its build id.
+at=$((0x$(readelf -SW "$dir/prog" | sed -n 's/.*\.note\.gnu\.build-id *NOTE *[0-9a-f]* \([0-9a-f]*\) .*/\1/p') + 20))
+printf '\xa5\x5a' | dd of="$dir/prog" bs=1 seek=$at conv=notrunc status=none
+tampered "another build of the same size" "$dir/prog"
 rm "$dir/data"
 mkdir "$dir/data"
 tampered "a directory in a file's place" "$dir/data"

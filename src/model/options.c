@@ -30,8 +30,7 @@ void options_init(struct options *o)
 	o->timeout = 10;
 	o->verbosity = 2;
 	o->log_format = dup_text("human");
-	o->file_validation = dup_text("filesize");
-	o->exec_tasks = dup_text("refuse");
+	o->file_validation = dup_text("buildid");
 }
 
 static void list_free(char **list, size_t n)
