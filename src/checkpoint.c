@@ -37,6 +37,7 @@
 #include "nsops/nsops.h"
 #include "parasite/remote.h"
 #include "preflight.h"
+#include "recover.h"
 #include "src/fd/fd.h"
 #include "src/mem/mem.h"
 #include "src/task/task.h"
@@ -482,6 +483,7 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 		   struct err *e)
 {
 	struct checkpoint c = { .o = o, .problems = problems };
+	struct err late = { 0 };
 	int r;
 
 	*ret_status = 0;
@@ -493,6 +495,9 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 	c.hooks = (struct hooks){ .scripts = o->action_scripts,
 				  .n_scripts = o->n_action_scripts,
 				  .images_fd = -1 };
+	/* A run killed with all its processes may have left this very tree frozen. */
+	if (recover_run(NULL, true, &late))
+		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
 	r = preflight_not_ourselves(o, e);
 	if (!r)
 		r = preflight_tree(c.m, problems, e);

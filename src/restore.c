@@ -34,6 +34,7 @@
 #include "netns/netns.h"
 #include "nsops/nsops.h"
 #include "parasite/stub.h"
+#include "recover.h"
 #include "src/fd/fd.h"
 #include "src/mem/mem.h"
 #include "src/task/restore.h"
@@ -108,8 +109,9 @@ static bool is_pid_of_tree(const void *ctx, pid_t pid)
 static int step_guard(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
+	int x = journal_create(&r->j, NULL, "restore", getpid(), e);
 
-	return watchdog_guard(&r->guard, r->j, undo_kinds, is_pid_of_tree, r->m, e);
+	return x ? x : watchdog_guard(&r->guard, r->j, undo_kinds, is_pid_of_tree, r->m, e);
 }
 
 static int step_check(void *ctx, struct err *e)
@@ -429,6 +431,7 @@ static int let_go(struct restore *r, int *ret_status, struct err *e)
 int restore_run(const struct options *o, struct err_list *problems, int *ret_status, struct err *e)
 {
 	struct restore r = { .o = o, .problems = problems, .root_fd = -EBADF, .t_start = now_us() };
+	struct err late = { 0 };
 	int x;
 
 	*ret_status = 0;
@@ -436,12 +439,10 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 	r.hooks = (struct hooks){ .scripts = o->action_scripts,
 				  .n_scripts = o->n_action_scripts,
 				  .images_fd = -1 };
-	x = journal_create(&r.j, NULL, "restore", getpid(), e);
-	if (!x)
-		x = steps_run(steps, ARRAY_SIZE(steps), &r, e);
+	if (recover_run(NULL, true, &late))
+		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
+	x = steps_run(steps, ARRAY_SIZE(steps), &r, e);
 	if (r.j) {
-		struct err late = { 0 };
-
 		/* After success there is nothing to undo: the root is no longer ours to kill. */
 		if (x)
 			journal_undo(r.j, undo_kinds, &late);
