@@ -205,9 +205,12 @@ static void blocker(struct err_list *l, const struct task *t, const char *what, 
 static bool has_posix_timers(pid_t pid)
 {
 	char path[64], buf[64];
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/timers", pid);
-	return read_text_at(AT_FDCWD, path, buf, sizeof(buf)) > 0;
+	/* More text than fits means timers, too. */
+	n = read_text_at(AT_FDCWD, path, buf, sizeof(buf));
+	return n > 0 || n == -EFBIG;
 }
 
 static bool is_32bit(pid_t pid)
