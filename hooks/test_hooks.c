@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -204,7 +205,9 @@ static void test_clean_start(void **state)
 	close(9);
 	close(fd);
 	output(d, out, sizeof(out));
-	assert_string_equal(out, "SigIgn:\t0000000000000000\n");
+	/* Signals 32 and 33 belong to libc, which lets nobody set them: whoever started us may ignore them. */
+	assert_memory_equal(out, "SigIgn:\t", 8);
+	assert_int_equal(strtoull(out + 8, NULL, 16) & ~(3ull << 31), 0);
 }
 
 static int seen;
