@@ -147,8 +147,10 @@ static void undo_freeze(void *ctx)
 	struct checkpoint *c = ctx;
 	struct err late = { 0 };
 
-	if (c->freezer && freezer_end(c->freezer, false, &late))
+	/* By the journal: it also sees to calls that the freeze interrupted when nobody was seized yet. */
+	if (c->freezer && journal_undo(c->j, undo_kinds, &late))
 		log_warn("thawing: %s %s: %s", late.op, late.object, late.why);
+	freezer_drop(c->freezer);
 	c->freezer = NULL;
 }
 
@@ -163,6 +165,15 @@ static void link_remote(struct task *t, struct remote_task *rt)
 	t->state = rt->threads[0].group_stopped ? TASK_STOPPED : TASK_ALIVE;
 }
 
+static int escaped(pid_t pid, struct err *e)
+{
+	char object[32];
+
+	snprintf(object, sizeof(object), "pid %d", pid);
+	err_set(e, ERR_TARGET, EAGAIN, "freeze", object, "it went to another cgroup meanwhile");
+	return err_hint(e, "try again when nobody moves processes between cgroups");
+}
+
 /* The tree as it is now that nothing moves; what the preflight saw may be gone. */
 static int read_again(struct checkpoint *c, struct err *e)
 {
@@ -172,7 +183,9 @@ static int read_again(struct checkpoint *c, struct err *e)
 	for (size_t i = 0; !r && i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
 
-		if (t->state != TASK_ZOMBIE)
+		if (t->state != TASK_ZOMBIE && !freezer_has(c->freezer, t->host))
+			r = escaped(t->host, e);
+		if (!r && t->state != TASK_ZOMBIE)
 			r = ns_identify(m, t, c->problems, e);
 		if (!r && t->state != TASK_ZOMBIE)
 			r = task_preflight(m, t, c->problems, e);
