@@ -197,6 +197,38 @@ static int read_again(struct checkpoint *c, struct err *e)
 	return err_in(e, "found when frozen, with %zu more", c->problems->n - 1);
 }
 
+/*
+ * A caller's frozen cgroup is thawed for a moment: whoever else is in it must
+ * not notice, so they are held too, and let go when it is frozen again.
+ */
+static int seize_bystanders(struct checkpoint *c, struct err *e)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+	int r = freezer_pids(c->freezer, &pids, &n, e);
+
+	for (size_t i = 0; !r && i < n; i++) {
+		struct remote_task *rt;
+		struct proc_stat st;
+		char object[96];
+
+		if (remote_task_get(c->remote, pids[i]))
+			continue;
+		if (proc_stat_read(pids[i], &st, e) || st.state == 'Z') {
+			err_clear(e);
+			continue;
+		}
+		if (!c->o->leave_running && !c->o->leave_stopped) {
+			snprintf(object, sizeof(object), "pid %d (%s)", pids[i], st.comm);
+			err_set(e, ERR_UNSUPPORTED, EBUSY, "checkpoint and end", object,
+				"it is in the frozen cgroup but not in the tree");
+			return err_hint(e, "use --leave-running, or move it to another cgroup first");
+		}
+		r = remote_add_task(c->remote, pids[i], &rt, e);
+	}
+	return r;
+}
+
 static int seize(struct checkpoint *c, uint64_t deadline, struct err *e)
 {
 	struct model *m = c->m;
@@ -207,6 +239,8 @@ static int seize(struct checkpoint *c, uint64_t deadline, struct err *e)
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
 		if (m->tasks[i]->state != TASK_ZOMBIE)
 			r = remote_add_task(c->remote, m->tasks[i]->host, &m->tasks[i]->rt, e);
+	if (!r && freezer_was_frozen(c->freezer))
+		r = seize_bystanders(c, e);
 	if (!r)
 		r = remote_stop(c->remote, deadline, e);
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
@@ -450,8 +484,9 @@ static int step_end(void *ctx, struct err *e)
 			r = remote_kill(c->remote, now_us() + c->o->timeout * 1000000ull, e);
 	} else {
 		undo_network_lock(c);
-		if (c->o->leave_stopped)
-			kill(c->o->tree, SIGSTOP);
+		for (size_t i = 0; c->o->leave_stopped && i < c->m->n_tasks; i++)
+			if (c->m->tasks[i]->rt)
+				kill(c->m->tasks[i]->host, SIGSTOP);
 		r = remote_detach(c->remote, e);
 	}
 	if (r)

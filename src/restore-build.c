@@ -147,8 +147,12 @@ int restore_build(void *ctx, struct err *e)
 		x = task_build_final(m, t, e);
 		task_dress(t);
 	}
-	if (!x && r->o->plan)
+	if (!x && r->o->plan) {
 		print_plan(r);
+		r->planned = true;
+		return err_set(e, ERR_CANCELLED, ECANCELED, "restore", "",
+			       "only the plan was asked for");
+	}
 	if (!x)
 		x = stubs_build(r->stubs, fds, e);
 	return x ? x : check_results(r, e);

@@ -26,6 +26,7 @@ struct restore {
 	int root_fd;
 	struct build *builds;
 	size_t *body_at; /* where each build program's body begins, after joining groups and receiving */
+	bool planned; /* --plan: everything was compiled and printed, and is to be undone */
 	uint64_t t_start, t_forked;
 };
 

@@ -454,6 +454,10 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 	mem_close(r.m);
 	if (!x)
 		x = let_go(&r, ret_status, e);
+	if (r.planned) {
+		err_clear(e);
+		x = 0;
+	}
 	if (r.root_fd >= 0)
 		close(r.root_fd);
 	image_dir_free(r.m->dir);
