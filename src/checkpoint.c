@@ -147,10 +147,14 @@ static void undo_freeze(void *ctx)
 	struct checkpoint *c = ctx;
 	struct err late = { 0 };
 
-	/* By the journal: it also sees to calls that the freeze interrupted when nobody was seized yet. */
-	if (c->freezer && journal_undo(c->j, undo_kinds, &late))
+	/*
+	 * By the journal: it knows how far a freeze came that failed, and sees to
+	 * calls that it interrupted when nobody was seized yet.
+	 */
+	if (journal_undo(c->j, undo_kinds, &late))
 		log_warn("thawing: %s %s: %s", late.op, late.object, late.why);
-	freezer_drop(c->freezer);
+	if (c->freezer)
+		freezer_drop(c->freezer);
 	c->freezer = NULL;
 }
 
