@@ -64,17 +64,21 @@ static void on_signal(int sig)
 static void tick_signal(int sig, long us, bool block)
 {
 	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = sig };
-	struct itimerspec it = { { 0, us * 1000 }, { 0, us * 1000 } };
-	timer_t timer;
 	sigset_t set;
 
 	sigaction(sig, &sa, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, sig);
 	pthread_sigmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
-	timer_create(CLOCK_MONOTONIC, &ev, &timer);
-	timer_settime(timer, 0, &it, NULL);
+	if (!fork()) {
+		pid_t parent = getppid();
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		do
+			usleep((useconds_t)us);
+		while (!kill(parent, sig));
+		_exit(0);
+	}
 }
 
 /* A pipe with nothing in it. */
