@@ -115,6 +115,7 @@ struct freezer {
 	struct part *parts;
 	size_t n_parts;
 	uint64_t timeout_us;
+	bool undoing;		/* goes through with it whoever wants to stop */
 	struct pid_list frozen; /* what freezer_has() looks into */
 };
 struct part *part_add(struct freezer *f, const char *dir);

@@ -69,7 +69,7 @@ static int wait_one(void *ctx, const char *dir, struct err *e)
 		if (r || st == FROZEN)
 			return r;
 		if (look >= LOOKS_BEFORE_SLEEP) {
-			r = cancel_check(e);
+			r = w->f->undoing ? 0 : cancel_check(e);
 			if (r)
 				return r;
 			if (now_us() > w->deadline)
@@ -338,7 +338,8 @@ int freezer_from_journal(struct freezer **ret, struct journal *j, struct err *e)
 		return err_sys(e, "allocate", "a freezer");
 	}
 	f->j = j;
-	f->timeout_us = 2000000;
+	f->timeout_us = 300000;
+	f->undoing = true;
 	f->h.ops = &freezer_v2;
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		_cleanup_free_ struct journal_entry **v = NULL;

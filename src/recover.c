@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -39,12 +38,10 @@ static int recover_one(const char *path, bool quiet, struct err *e)
 	char what[128];
 	int r = journal_load(&j, path, e);
 
-	if (r == -ENOENT || r == -EBUSY) {
+	if (r == -ENOENT || r == -EBUSY || r == -ESTALE) {
 		err_clear(e);
 		return 0;
 	}
-	if (r == -ESTALE)
-		return unlink(path) && errno != ENOENT ? err_sys(e, "remove", "%s", path) : 0;
 	if (r)
 		return r;
 	journal_describe(j, what, sizeof(what));

@@ -37,6 +37,7 @@ static int cure_frozen(struct journal *j, struct journal_entry *const *v, size_t
 {
 	_cleanup_free_ pid_t *pids = NULL;
 	struct remote_freeze fz;
+	struct err slow = { 0 };
 	struct freezer *f;
 	size_t n_pids = 0;
 	int r = freezer_from_journal(&f, j, e);
@@ -45,7 +46,8 @@ static int cure_frozen(struct journal *j, struct journal_entry *const *v, size_t
 		return r;
 	freeze_glue(f, &fz);
 	r = freezer_pids(f, &pids, &n_pids, e);
-	if (!r && !n)
+	/* Who is still on the way into the freezer looks like one who never gets there. */
+	if (!r && !n && freezer_set(f, true, true, &slow))
 		leave_stuck_out(f, pids, &n_pids);
 	if (!r)
 		r = remote_cure(v, n, pids, n_pids, &fz, e);

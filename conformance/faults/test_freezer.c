@@ -23,6 +23,7 @@
 #include "base/journal.h"
 #include "base/proc.h"
 #include "base/watchdog.h"
+#include "recover.h"
 #include "undo.h"
 
 static int passed, failed, skipped;
@@ -424,6 +425,38 @@ static void case_killed_adopted(void)
 	}
 }
 
+/* Nobody survives who could undo: `stasis recover` does it later. */
+static void case_recovered(void)
+{
+	struct err e = { 0 };
+
+	make("a");
+	victim("a", body_tree);
+	victim("a", body_tick);
+	for (int i = 0; i < 10 && !t.problem[0]; i++) {
+		struct freezer *f = NULL;
+		pid_t pid;
+
+		t.sh->guarded = 0;
+		pid = fork();
+		if (!pid) {
+			struct journal *j = journal();
+
+			t.sh->guarded = 1;
+			freeze(&f, j, t.victims.v[0], NULL, &e);
+			for (;;)
+				pause();
+		}
+		while (!t.sh->guarded)
+			usleep(100);
+		usleep((useconds_t)(rand() % 20000));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		check_ok(recover_run(t.journal_dir, true, &e), &e, "recover");
+		check_as_before(true);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -448,6 +481,7 @@ static const struct {
 	{ "killed while freezing in place", case_killed_own, 0 },
 	{ "killed while moving", case_killed_moved, 0 },
 	{ "killed while it has a caller's frozen cgroup", case_killed_adopted, 0 },
+	{ "killed with nobody left, recovered later", case_recovered, 0 },
 };
 
 static void one(size_t i, int n)

@@ -284,6 +284,11 @@ static int file_check(struct journal *j, uint64_t *size, struct err *e)
 
 	if (fstat(j->fd, &st))
 		return err_sys(e, "fstat", "%s", j->path);
+	/* Another recovery was quicker. */
+	if (!st.st_nlink) {
+		errno = ENOENT;
+		return err_sys(e, "open", "%s", j->path);
+	}
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
 		return alien(e, j->path, "it is no file that only we can write");
 	*size = (uint64_t)st.st_size;
@@ -335,6 +340,9 @@ int journal_load(struct journal **ret, const char *path, struct err *e)
 	/* A living owner's may change under our eyes. */
 	if (!r && j->owned)
 		r = records_check(j, size, e);
+	/* While we hold the lock: whoever makes a file of this name looks whether it is still there. */
+	if (r == -ESTALE)
+		unlink(path);
 	if (r)
 		return r;
 	j->size = size;

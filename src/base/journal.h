@@ -66,8 +66,8 @@ int journal_create(struct journal **ret, const char *dir, const char *what, pid_
 /*
  * For recover: map an existing one and, if nobody else has it, become its owner.
  * -ENODATA when it is not one of ours, with the reason; -ESTALE when its maker
- * died before a single record, so that the file may go; -EBUSY while it is
- * being made. These two leave @e alone.
+ * died before a single record (the file is removed); -EBUSY while it is being
+ * made. These two leave @e alone.
  */
 int journal_load(struct journal **ret, const char *path, struct err *e);
 /* Unmaps; removes the file when nothing is left to undo. */
