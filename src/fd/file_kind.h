@@ -88,6 +88,7 @@ struct fd_dump {
 	struct epoll_dump *epolls;
 	struct survey *survey;
 	struct locked *locked; /* preflight.c */
+	size_t plain_seen;     /* plain files that the preflight has looked at */
 	struct fresh *fresh;   /* sk_opts.c */
 	struct image_out *sk_queues;
 };

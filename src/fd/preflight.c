@@ -7,7 +7,12 @@
 #include "base/io.h"
 #include "fd/file_kind.h"
 
-/* Inodes that anybody on the machine holds a lock on: only those need a closer look. */
+/*
+ * Inodes that anybody on the machine holds a lock on: only those need a closer
+ * look. Opening /proc/locks waits for an RCU grace period (fs/locks.c takes a
+ * per-cpu semaphore for writing), which is many fdinfo files' worth.
+ */
+#define FDINFO_BEFORE_LOCKS 500
 struct locked {
 	uint64_t *v;
 	size_t n;
@@ -34,6 +39,8 @@ static void read_locks(struct fd_dump *d)
 
 static bool is_locked(struct fd_dump *d, uint64_t ino)
 {
+	if (d->plain_seen++ < FDINFO_BEFORE_LOCKS)
+		return true;
 	if (!d->locked)
 		read_locks(d);
 	for (size_t i = 0; i < d->locked->n; i++)
