@@ -133,7 +133,7 @@ static void block(struct err_list *blockers, const struct task *t, const char *w
 	struct err b = { 0 };
 	char obj[64];
 
-	snprintf(obj, sizeof(obj), "process %d", t->host);
+	snprintf(obj, sizeof(obj), "pid %d", t->host);
 	err_set(&b, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj, why, name);
 	if (hint)
 		err_hint(&b, "%s", hint);
