@@ -226,7 +226,8 @@ static int seize_bystanders(struct checkpoint *c, struct err *e)
 			snprintf(object, sizeof(object), "pid %d (%s)", pids[i], st.comm);
 			err_set(e, ERR_UNSUPPORTED, EBUSY, "checkpoint and end", object,
 				"it is in the frozen cgroup but not in the tree");
-			return err_hint(e, "use --leave-running, or move it to another cgroup first");
+			return err_hint(e,
+					"use --leave-running, or move it to another cgroup first");
 		}
 		r = remote_add_task(c->remote, pids[i], &rt, e);
 	}

@@ -13,7 +13,6 @@ struct options;
  * sums up. Waits for the root task unless o->restore_detached; then *ret_status
  * is how it ended, as a shell reports it.
  */
-int restore_run(const struct options *o, struct err_list *problems, int *ret_status,
-		struct err *e);
+int restore_run(const struct options *o, struct err_list *problems, int *ret_status, struct err *e);
 
 #endif

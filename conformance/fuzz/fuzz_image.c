@@ -52,7 +52,8 @@ static void die(const char *what, const struct err *e)
 
 /* ---- make ---- */
 
-static ProtobufCMessage *any_message(struct pool *p, const ProtobufCMessageDescriptor *desc, int depth);
+static ProtobufCMessage *any_message(struct pool *p, const ProtobufCMessageDescriptor *desc,
+				     int depth);
 
 /* Small numbers mostly: some are the lengths of bytes that have to follow. */
 static uint64_t any_number(void)
@@ -118,7 +119,8 @@ static size_t value_size(const ProtobufCFieldDescriptor *f)
 	}
 }
 
-static ProtobufCMessage *any_message(struct pool *p, const ProtobufCMessageDescriptor *desc, int depth)
+static ProtobufCMessage *any_message(struct pool *p, const ProtobufCMessageDescriptor *desc,
+				     int depth)
 {
 	char *msg = pool_alloc(p, desc->sizeof_message);
 
@@ -183,7 +185,8 @@ static void make_pages(struct image_dir *d, enum image_id id)
 		die("make:", &e);
 	for (int i = 0; i < 3; i++, at += 1 << 20) {
 		n = 1 + below(3);
-		if (pwrite_all(image_pages_fd(pg), page, n * page_size(), (off_t)image_pages_tell(pg)) ||
+		if (pwrite_all(image_pages_fd(pg), page, n * page_size(),
+			       (off_t)image_pages_tell(pg)) ||
 		    image_pages_run(pg, at, n, &e))
 			die("make:", &e);
 	}
@@ -275,38 +278,40 @@ static void spill(int dir, const char *name, const void *data, size_t n)
 /* One of the ways in which a file goes wrong. @buf has room for twice @n and 64 more. */
 static size_t mutate_once(unsigned char *buf, size_t n, const struct seed *other)
 {
-	static const uint32_t lengths[] = { 0, 1, 4, 0x7f, 0x80, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff };
+	static const uint32_t lengths[] = { 0,	    1,		4,	    0x7f,      0x80,
+					    0xffff, 0x7fffffff, 0x80000000, 0xffffffff };
 	/* Seldom in the magics, where every change ends alike. */
 	size_t at = n > 12 && below(8) ? 8 + below(n - 8) : below(n), k;
 
 	switch (below(8)) {
-	case 0:		/* cut */
+	case 0: /* cut */
 		return at;
-	case 1:		/* one bit */
+	case 1: /* one bit */
 		if (n)
 			buf[at] ^= (unsigned char)(1 << below(8));
 		return n;
-	case 2:		/* one byte */
+	case 2: /* one byte */
 		if (n)
 			buf[at] = (unsigned char)rng();
 		return n;
-	case 3:		/* a word that may be a length */
+	case 3: /* a word that may be a length */
 		if (n >= 4)
-			memcpy(buf + (at > n - 4 ? n - 4 : at), &lengths[below(ARRAY_SIZE(lengths))], 4);
+			memcpy(buf + (at > n - 4 ? n - 4 : at),
+			       &lengths[below(ARRAY_SIZE(lengths))], 4);
 		return n;
-	case 4:		/* a varint that never ends */
+	case 4: /* a varint that never ends */
 		k = below(n - at < 12 ? n - at : 12);
 		memset(buf + at, 0xff, k);
 		return n;
-	case 5:		/* a piece gone */
+	case 5: /* a piece gone */
 		k = below(n - at);
 		memmove(buf + at, buf + at + k, n - at - k);
 		return n - k;
-	case 6:		/* a piece twice */
+	case 6: /* a piece twice */
 		k = below(n - at < 64 ? n - at : 64);
 		memmove(buf + at + k, buf + at, n - at);
 		return n + k;
-	default:	/* a piece of another file */
+	default: /* a piece of another file */
 		k = below(other->size < n - at ? other->size : n - at);
 		memcpy(buf + at, other->data + below(other->size - k), k);
 		return n;
@@ -347,7 +352,8 @@ static int look(void *ctx, struct image_in *in, const struct image_entry *entry,
 
 static void check(const char *name, int r, const struct err *e)
 {
-	if (r < 0 && (!e->code || !e->op[0] || !e->why[0] || e->class == ERR_NONE || e->class == ERR_USAGE))
+	if (r < 0 &&
+	    (!e->code || !e->op[0] || !e->why[0] || e->class == ERR_NONE || e->class == ERR_USAGE))
 		die("an error that says nothing, reading", NULL);
 	if (r > 0)
 		die(name, NULL);
@@ -370,7 +376,9 @@ static bool read_back(const char *path, const char *name)
 	if (!r) {
 		image_name_parse(name, &id, &num);
 		err_clear(&e);
-		r = image_type(id)->magic && id != IMG_MANIFEST ? image_walk(d, id, num, look, &sum, &e) : 0;
+		r = image_type(id)->magic && id != IMG_MANIFEST ?
+			    image_walk(d, id, num, look, &sum, &e) :
+			    0;
 		check(name, r, &e);
 		good = !r;
 		if (id == IMG_PAGEMAP || id == IMG_SHMEM_PAGEMAP) {

@@ -29,7 +29,7 @@
 #define PAGE_IS_PFNZERO (1 << 5)
 #define PAGE_IS_HUGE (1 << 6)
 #define PAGE_IS_SOFT_DIRTY (1 << 7)
-#define PAGE_IS_GUARD (1 << 8)	/* 6.15 */
+#define PAGE_IS_GUARD (1 << 8) /* 6.15 */
 struct page_region {
 	__u64 start, end, categories;
 };
@@ -64,7 +64,7 @@ struct mnt_id_req {
 	__u64 mnt_id, param, mnt_ns_id;
 };
 struct statmount {
-	__u32 size, mnt_opts;	/* strings are offsets into str[] */
+	__u32 size, mnt_opts; /* strings are offsets into str[] */
 	__u64 mask;
 	__u32 sb_dev_major, sb_dev_minor;
 	__u64 sb_magic;
@@ -86,10 +86,10 @@ struct statmount {
 #define STATMOUNT_MNT_ROOT 0x8u
 #define STATMOUNT_MNT_POINT 0x10u
 #define STATMOUNT_FS_TYPE 0x20u
-#define STATMOUNT_MNT_OPTS 0x80u	/* 6.11 */
-#define STATMOUNT_FS_SUBTYPE 0x100u	/* 6.13 */
-#define STATMOUNT_SB_SOURCE 0x200u	/* 6.13 */
-#define STATMOUNT_SUPPORTED_MASK 0x1000u	/* 6.15 */
+#define STATMOUNT_MNT_OPTS 0x80u	 /* 6.11 */
+#define STATMOUNT_FS_SUBTYPE 0x100u	 /* 6.13 */
+#define STATMOUNT_SB_SOURCE 0x200u	 /* 6.13 */
+#define STATMOUNT_SUPPORTED_MASK 0x1000u /* 6.15 */
 #define LSMT_ROOT (~0ULL)
 #endif
 #ifndef MNT_ID_REQ_SIZE_VER1

@@ -14,11 +14,11 @@
 #include <string.h>
 
 struct remedy {
-	const char *op;		/* NULL: any operation */
+	const char *op; /* NULL: any operation */
 	int code;
-	enum err_class class;	/* ERR_NONE: the errno's own */
-	const char *why;	/* NULL: strerror */
-	const char *hint;	/* NULL: none */
+	enum err_class class; /* ERR_NONE: the errno's own */
+	const char *why;      /* NULL: strerror */
+	const char *hint;     /* NULL: none */
 };
 
 #define HINT_PTRACE                                                                                \
@@ -61,8 +61,10 @@ static const struct remedy remedies[] = {
 	  "free memory, or raise the sysctl vm.max_map_count or the limit RLIMIT_AS" },
 	{ "mkdir", ENOSPC, ERR_SYSTEM, NULL,
 	  "no space, no inodes, or cgroup.max.descendants is reached" },
-	{ NULL, ENOSPC, ERR_SYSTEM, NULL, "free space on that filesystem, or use another directory" },
-	{ NULL, EDQUOT, ERR_SYSTEM, NULL, "the quota is used up: free space or use another directory" },
+	{ NULL, ENOSPC, ERR_SYSTEM, NULL,
+	  "free space on that filesystem, or use another directory" },
+	{ NULL, EDQUOT, ERR_SYSTEM, NULL,
+	  "the quota is used up: free space or use another directory" },
 	{ NULL, EFBIG, ERR_SYSTEM, NULL, "raise the limit on file sizes (ulimit -f)" },
 	{ NULL, EROFS, ERR_SYSTEM, NULL, "the filesystem is read-only: use another directory" },
 	{ NULL, EMFILE, ERR_SYSTEM, NULL, "raise the limit on open files: ulimit -n" },
@@ -216,8 +218,8 @@ void err_clear(struct err *e)
 
 void err_format(const struct err *e, char *buf, size_t size)
 {
-	snprintf(buf, size, "cannot %s%s%s: %s%s%s%s%s%s", e->op, e->object[0] ? " " : "", e->object,
-		 e->why, e->trail[0] ? " (" : "", e->trail, e->trail[0] ? ")" : "",
+	snprintf(buf, size, "cannot %s%s%s: %s%s%s%s%s%s", e->op, e->object[0] ? " " : "",
+		 e->object, e->why, e->trail[0] ? " (" : "", e->trail, e->trail[0] ? ")" : "",
 		 e->hint[0] ? "\n  " : "", e->hint);
 }
 

@@ -17,25 +17,25 @@
 /* Classes of failure; the numbers are the program's exit statuses. */
 enum err_class {
 	ERR_NONE = 0,
-	ERR_GENERAL = 1,	/* anything without a better class */
-	ERR_USAGE = 2,		/* unknown or contradictory options, bad values */
-	ERR_TARGET = 3,		/* the process named does not exist, went away or may not be taken */
-	ERR_UNSUPPORTED = 4,	/* the tree holds something that cannot be checkpointed */
-	ERR_IMAGE = 5,		/* an image is missing, truncated, altered or foreign */
-	ERR_SYSTEM = 6,		/* the machine lacks something: space, memory, capability, kernel feature */
-	ERR_CONFLICT = 7,	/* restore meets something else: pid taken, file changed */
-	ERR_TIMEOUT = 8,	/* a deadline passed */
-	ERR_CANCELLED = 9,	/* interrupted by its caller */
+	ERR_GENERAL = 1,     /* anything without a better class */
+	ERR_USAGE = 2,	     /* unknown or contradictory options, bad values */
+	ERR_TARGET = 3,	     /* the process named does not exist, went away or may not be taken */
+	ERR_UNSUPPORTED = 4, /* the tree holds something that cannot be checkpointed */
+	ERR_IMAGE = 5,	     /* an image is missing, truncated, altered or foreign */
+	ERR_SYSTEM = 6, /* the machine lacks something: space, memory, capability, kernel feature */
+	ERR_CONFLICT = 7,  /* restore meets something else: pid taken, file changed */
+	ERR_TIMEOUT = 8,   /* a deadline passed */
+	ERR_CANCELLED = 9, /* interrupted by its caller */
 };
 
 struct err {
-	int code;		/* positive errno, 0 when no error */
+	int code; /* positive errno, 0 when no error */
 	enum err_class class;
-	char op[48];		/* system call or step: "open", "freeze" */
-	char object[320];	/* what it was done to: a path, "pid 12, fd 3" */
+	char op[48];	  /* system call or step: "open", "freeze" */
+	char object[320]; /* what it was done to: a path, "pid 12, fd 3" */
 	char why[320];
-	char hint[320];		/* what the user can do; may be empty */
-	char trail[320];	/* "; "-separated context, innermost first */
+	char hint[320];	 /* what the user can do; may be empty */
+	char trail[320]; /* "; "-separated context, innermost first */
 };
 
 /* The failing system call @op with errno as it stands. Returns -errno. */
@@ -43,9 +43,8 @@ int err_sys(struct err *e, const char *op, const char *object, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Any other failure. @code is a positive errno. Returns -code. */
-int err_set(struct err *e, enum err_class class, int code, const char *op,
-	    const char *object, const char *why, ...)
-	__attribute__((format(printf, 6, 7)));
+int err_set(struct err *e, enum err_class class, int code, const char *op, const char *object,
+	    const char *why, ...) __attribute__((format(printf, 6, 7)));
 
 /* Add or replace the remedy; returns -e->code so that it can be returned. */
 int err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -206,7 +206,9 @@ ssize_t recv_fds(int sock, int *fds, size_t *nfds, void *data, size_t n)
 {
 	struct iovec iov = { .iov_base = data, .iov_len = n };
 	union control control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 	size_t got = 0;
 	bool lost;

@@ -201,7 +201,7 @@ void log_line(int level, const char *module, const char *fmt, ...)
 
 	if (level < LOG_ERROR || level > LOG_DEBUG)
 		level = LOG_DEBUG;
-	errno = saved;		/* for %m */
+	errno = saved; /* for %m */
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);

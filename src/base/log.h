@@ -13,7 +13,7 @@
 
 enum log_level { LOG_ERROR = 0, LOG_WARN = 1, LOG_INFO = 2, LOG_DEBUG = 3 };
 
-extern int log_level;	/* the only global of the program; the highest level that is written */
+extern int log_level; /* the only global of the program; the highest level that is written */
 
 /*
  * Take over @fd (kept, not closed by others) as the place of the log; -1 is

@@ -42,8 +42,8 @@
 
 struct chunk {
 	struct chunk *next;
-	size_t size;		/* with this header */
-	size_t used;		/* may run past size: then the chunk is full */
+	size_t size; /* with this header */
+	size_t used; /* may run past size: then the chunk is full */
 	size_t pad;
 };
 
@@ -59,12 +59,13 @@ static void out_of_memory(size_t size)
 {
 	log_line(LOG_ERROR, "base", "out of memory: %zu more bytes are not to be had", size);
 	log_flush();
-	_exit(6);	/* ERR_SYSTEM; guards live in other processes */
+	_exit(6); /* ERR_SYSTEM; guards live in other processes */
 }
 
 static struct chunk *chunk_new(size_t size)
 {
-	struct chunk *c = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct chunk *c =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (c == MAP_FAILED)
 		out_of_memory(size);

@@ -16,14 +16,23 @@
 
 /* What one may lack, and what must be there. */
 #define MAY(probe, fn, needed, instead)                                                            \
-	{ .name = probe, .test = fn, .needed_by = needed, .hint = instead }
+	{                                                                                          \
+		.name = probe, .test = fn, .needed_by = needed, .hint = instead                    \
+	}
 #define MUST(probe, fn, needed, instead)                                                           \
-	{ .name = probe, .test = fn, .needed_by = needed, .hint = instead, .required = true }
+	{                                                                                          \
+		.name = probe, .test = fn, .needed_by = needed, .hint = instead, .required = true  \
+	}
 #define CAP(probe, number, needed, instead)                                                        \
-	{ .name = probe, .test = probe_capability, .arg = number, .needed_by = needed, .hint = instead }
+	{                                                                                          \
+		.name = probe, .test = probe_capability, .arg = number, .needed_by = needed,       \
+		.hint = instead                                                                    \
+	}
 #define NS(probe, file, needed)                                                                    \
-	{ .name = probe, .test = probe_namespace, .text = file, .needed_by = needed,               \
-	  .hint = "build the kernel with this namespace kind" }
+	{                                                                                          \
+		.name = probe, .test = probe_namespace, .text = file, .needed_by = needed,         \
+		.hint = "build the kernel with this namespace kind"                                \
+	}
 #define CR_KERNEL "build the kernel with CONFIG_CHECKPOINT_RESTORE"
 
 static const struct probe probes[] = {
@@ -40,13 +49,15 @@ static const struct probe probes[] = {
 	MUST("clone3", probe_clone3, "creating tasks on restore", "needs Linux 5.3"),
 	MAY("clone3_set_tid", probe_clone3_set_tid, "restoring process ids",
 	    "needs Linux 5.5 and CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN"),
-	MUST("pidfd_getfd", probe_pidfd_getfd, "fetching descriptors out of tasks", "needs Linux 5.6"),
+	MUST("pidfd_getfd", probe_pidfd_getfd, "fetching descriptors out of tasks",
+	     "needs Linux 5.6"),
 	MUST("kcmp", probe_kcmp, "finding what tasks share", "build the kernel with CONFIG_KCMP"),
 	MAY("kcmp_epoll_tfd", probe_kcmp_epoll_tfd, "epoll sets with descriptors since closed",
 	    "needs Linux 4.13"),
 	MAY("process_vm", probe_process_vm, "reading memory from outside",
 	    "build the kernel with CONFIG_CROSS_MEMORY_ATTACH"),
-	MAY("futex_waitv", probe_futex_waitv, "leaving a task when stasis dies", "needs Linux 5.16"),
+	MAY("futex_waitv", probe_futex_waitv, "leaving a task when stasis dies",
+	    "needs Linux 5.16"),
 	MAY("prctl_mm_map", probe_prctl_mm_map, "restoring the layout of memory", CR_KERNEL),
 	MAY("arch_map_vdso", probe_arch_map_vdso, "the vDSO at its old place", CR_KERNEL),
 	MUST("proc_children", probe_proc_children, "finding a tree's processes",
@@ -61,7 +72,8 @@ static const struct probe probes[] = {
 	    "needs Linux 6.11; the text of /proc/PID/maps is read instead"),
 	MAY("soft_dirty", probe_soft_dirty, "iterative checkpoints, the old way",
 	    "build the kernel with CONFIG_MEM_SOFT_DIRTY"),
-	MAY("uffd_wp_async", probe_uffd_wp_async, "iterative checkpoints", "needs Linux 6.7 and userfaultfd"),
+	MAY("uffd_wp_async", probe_uffd_wp_async, "iterative checkpoints",
+	    "needs Linux 6.7 and userfaultfd"),
 	MAY("madv_populate", probe_madv_populate, "filling memory fast",
 	    "needs Linux 5.14; pages are faulted one by one instead"),
 	MAY("madv_guard", probe_madv_guard, "tasks with guard pages", "needs Linux 6.13"),
@@ -71,7 +83,8 @@ static const struct probe probes[] = {
 	    "needs Linux 6.8; mountinfo is read instead"),
 	MAY("statmount", probe_statmount, "reading mount trees",
 	    "needs Linux 6.8; mountinfo is read instead"),
-	MAY("mntns_id", probe_mntns_id, "reading mount trees of other namespaces", "needs Linux 6.11"),
+	MAY("mntns_id", probe_mntns_id, "reading mount trees of other namespaces",
+	    "needs Linux 6.11"),
 	MAY("move_mount_set_group", probe_set_group, "mounts that share propagation",
 	    "needs Linux 5.15 and CAP_SYS_ADMIN"),
 	MAY("mount_setattr", probe_mount_setattr, "restoring the attributes of mounts",
@@ -80,15 +93,19 @@ static const struct probe probes[] = {
 	/* control groups */
 	MUST("freezer", probe_freezer, "stopping a tree without signals",
 	     "mount the cgroup v2 hierarchy, or the v1 freezer, where stasis may make a group"),
-	MAY("freezer_v1", probe_freezer_v1, "freezing on v1 hosts", "the v2 freezer is used instead"),
-	MAY("freezer_v2", probe_freezer_v2, "freezing on v2 hosts", "the v1 freezer is used instead"),
+	MAY("freezer_v1", probe_freezer_v1, "freezing on v1 hosts",
+	    "the v2 freezer is used instead"),
+	MAY("freezer_v2", probe_freezer_v2, "freezing on v2 hosts",
+	    "the v1 freezer is used instead"),
 	MAY("cgroup_kill", probe_cgroup_kill, "clearing a failed restore away in one go",
 	    "needs Linux 5.14 and cgroup v2; tasks are killed one by one instead"),
 	/* network */
 	MAY("nftables", probe_nftables, "locking the network",
 	    "needs CAP_NET_ADMIN and CONFIG_NF_TABLES; or use --network-lock"),
-	MAY("tcp_repair", probe_tcp_repair, "TCP connections", "needs CAP_NET_ADMIN; or close them first"),
-	MAY("inet_diag", probe_inet_diag, "TCP and UDP sockets", "load the modules inet_diag and tcp_diag"),
+	MAY("tcp_repair", probe_tcp_repair, "TCP connections",
+	    "needs CAP_NET_ADMIN; or close them first"),
+	MAY("inet_diag", probe_inet_diag, "TCP and UDP sockets",
+	    "load the modules inet_diag and tcp_diag"),
 	MAY("unix_diag", probe_unix_diag, "unix sockets", "load the module unix_diag"),
 	/* namespaces */
 	NS("ns_user", "user", "user namespaces"),
@@ -100,11 +117,12 @@ static const struct probe probes[] = {
 	NS("ns_cgroup", "cgroup", "cgroup namespaces"),
 	NS("ns_time", "time", "time namespaces"),
 	/* privileges */
-	CAP("cap_checkpoint_restore", CAP_CHECKPOINT_RESTORE, "choosing process ids, map_files, exe",
-	    "CAP_SYS_ADMIN serves as well"),
+	CAP("cap_checkpoint_restore", CAP_CHECKPOINT_RESTORE,
+	    "choosing process ids, map_files, exe", "CAP_SYS_ADMIN serves as well"),
 	CAP("cap_sys_ptrace", CAP_SYS_PTRACE, "tasks of other users", "run as root"),
 	CAP("cap_sys_admin", CAP_SYS_ADMIN, "namespaces, mounts, seccomp filters", "run as root"),
-	CAP("cap_net_admin", CAP_NET_ADMIN, "network namespaces, the network lock, TCP", "run as root"),
+	CAP("cap_net_admin", CAP_NET_ADMIN, "network namespaces, the network lock, TCP",
+	    "run as root"),
 	CAP("cap_sys_resource", CAP_SYS_RESOURCE, "raising limits, lowering oom_score_adj",
 	    "limits above our own are refused on restore"),
 	CAP("cap_kill", CAP_KILL, "ending tasks of other users", "run as root"),
@@ -112,7 +130,8 @@ static const struct probe probes[] = {
 	CAP("cap_setgid", CAP_SETGID, "restoring group ids", "run as root"),
 	CAP("cap_setpcap", CAP_SETPCAP, "restoring capability sets", "run as root"),
 	CAP("cap_dac_override", CAP_DAC_OVERRIDE, "opening files of other users", "run as root"),
-	CAP("cap_chown", CAP_CHOWN, "restoring deleted files and pipes of other users", "run as root"),
+	CAP("cap_chown", CAP_CHOWN, "restoring deleted files and pipes of other users",
+	    "run as root"),
 };
 
 /* 0: not run yet, 1: works, negative: -errno. */
@@ -174,8 +193,8 @@ int probe_require(const char *name, const char *op, struct err *e)
 	if (!p)
 		return err_set(e, ERR_GENERAL, EINVAL, op, "", "there is no probe %s", name);
 	if (r == -ECANCELED)
-		return err_set(e, ERR_SYSTEM, EOPNOTSUPP, op, "", "%s is switched off by STASIS_DISABLE",
-			       name);
+		return err_set(e, ERR_SYSTEM, EOPNOTSUPP, op, "",
+			       "%s is switched off by STASIS_DISABLE", name);
 	err_set(e, ERR_SYSTEM, -r, op, "", "%s does not work here (%s)", name, strerror(-r));
 	return err_hint(e, "%s", p->hint);
 }
@@ -190,7 +209,8 @@ int probe_disable(const char *list, struct err *e)
 		if (len && !p) {
 			snprintf(name, sizeof(name), "%.*s", (int)len, list);
 			err_set(e, ERR_USAGE, EINVAL, "switch off", name, "there is no such probe");
-			return err_hint(e, "`stasis check` lists the names that STASIS_DISABLE takes");
+			return err_hint(e,
+					"`stasis check` lists the names that STASIS_DISABLE takes");
 		}
 		if (p)
 			__atomic_store_n(&results[p - probes], -ECANCELED, __ATOMIC_RELAXED);

@@ -18,11 +18,11 @@ struct probe {
 	const char *name;
 	/* 0 when it works, else -errno. */
 	int (*test)(const struct probe *p);
-	const char *needed_by;	/* what needs it: "restoring process ids" */
-	const char *hint;	/* what to do when it is missing, or what is used instead */
-	bool required;		/* without it nothing works at all */
-	long arg;		/* the test's own: a capability's number */
-	const char *text;	/* the test's own: a namespace's name */
+	const char *needed_by; /* what needs it: "restoring process ids" */
+	const char *hint;      /* what to do when it is missing, or what is used instead */
+	bool required;	       /* without it nothing works at all */
+	long arg;	       /* the test's own: a capability's number */
+	const char *text;      /* the test's own: a namespace's name */
 };
 
 size_t probe_count(void);

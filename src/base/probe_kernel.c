@@ -49,7 +49,8 @@ int probe_clone3_set_tid(const struct probe *p)
 {
 	pid_t tid = getpid();
 	/* Our own pid is taken: nothing is born, but the permission is checked before. */
-	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)&tid,
+	struct clone_args args = { .exit_signal = SIGCHLD,
+				   .set_tid = (uintptr_t)&tid,
 				   .set_tid_size = 1 };
 	long r = syscall(SYS_clone3, &args, sizeof(args));
 
@@ -176,8 +177,10 @@ int probe_pagemap_scan(const struct probe *p)
 	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	_cleanup_page_ struct page pg = { 0 };
 	struct page_region region = { 0 };
-	struct pm_scan_arg arg = { .size = sizeof(arg), .category_mask = PAGE_IS_PRESENT,
-				   .return_mask = PAGE_IS_PRESENT, .vec_len = 1 };
+	struct pm_scan_arg arg = { .size = sizeof(arg),
+				   .category_mask = PAGE_IS_PRESENT,
+				   .return_mask = PAGE_IS_PRESENT,
+				   .vec_len = 1 };
 	int r;
 
 	if (fd < 0)

@@ -37,7 +37,7 @@ static int request(long what, pid_t pid, uintptr_t addr, void *data)
 
 static void try_all(pid_t pid, struct findings *f)
 {
-	uint64_t rseq[3];	/* struct ptrace_rseq_configuration, which two headers name differently */
+	uint64_t rseq[3]; /* struct ptrace_rseq_configuration, which two headers name differently */
 	unsigned char xstate[16384];
 	struct iovec iov = { xstate, sizeof(xstate) };
 	uint64_t mask;

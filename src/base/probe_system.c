@@ -179,7 +179,8 @@ static int netlink_ask(int protocol, struct nlmsghdr *request)
 
 	if (fd < 0)
 		return -errno;
-	if (sendto(fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+	if (sendto(fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) <
+	    0)
 		return -errno;
 	/* The kernel answers within the send. */
 	n = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
@@ -199,7 +200,8 @@ int probe_nftables(const struct probe *p)
 		struct nlmsghdr head;
 		struct nfgenmsg nfg;
 	} ask = {
-		.head = { .nlmsg_len = sizeof(ask), .nlmsg_flags = NLM_F_REQUEST,
+		.head = { .nlmsg_len = sizeof(ask),
+			  .nlmsg_flags = NLM_F_REQUEST,
 			  .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN },
 		.nfg = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 },
 	};
@@ -224,7 +226,8 @@ int probe_inet_diag(const struct probe *p)
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 req;
 	} ask = {
-		.head = { .nlmsg_len = sizeof(ask), .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+		.head = { .nlmsg_len = sizeof(ask),
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 			  .nlmsg_type = SOCK_DIAG_BY_FAMILY },
 		.req = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP },
 	};
@@ -238,7 +241,8 @@ int probe_unix_diag(const struct probe *p)
 		struct nlmsghdr head;
 		struct unix_diag_req req;
 	} ask = {
-		.head = { .nlmsg_len = sizeof(ask), .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+		.head = { .nlmsg_len = sizeof(ask),
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 			  .nlmsg_type = SOCK_DIAG_BY_FAMILY },
 		.req = { .sdiag_family = AF_UNIX },
 	};

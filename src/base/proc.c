@@ -219,7 +219,10 @@ static void name_unescape(char *to, size_t size, const char *p)
 
 enum status_type { ST_NAME, ST_CHAR, ST_OCT, ST_INT, ST_BOOL, ST_HEX, ST_PIDS, ST_ID4, ST_GROUPS };
 
-#define FIELD(key, type, member) { key, sizeof(key) - 1, type, offsetof(struct proc_status, member) }
+#define FIELD(key, type, member)                                                                   \
+	{                                                                                          \
+		key, sizeof(key) - 1, type, offsetof(struct proc_status, member)                   \
+	}
 /* In the file's own order, so that a scan finds each line's field next to the last one. */
 static const struct status_field {
 	const char *key;
@@ -541,7 +544,8 @@ int proc_ns_ino(pid_t pid, const char *name, uint64_t *ret, struct err *e)
 		return r;
 	p = strchr(link, '[');
 	if (!p)
-		return err_set(e, ERR_SYSTEM, EIO, "readlink", what, "'%s' is no namespace link", link);
+		return err_set(e, ERR_SYSTEM, EIO, "readlink", what, "'%s' is no namespace link",
+			       link);
 	p++;
 	*ret = next_num(&p);
 	return 0;

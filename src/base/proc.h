@@ -35,10 +35,11 @@ struct proc_status {
 	char state;
 	unsigned umask;
 	pid_t tgid, pid, ppid, tracer;
-	pid_t nspid[PROC_NSPID_MAX], nstgid[PROC_NSPID_MAX], nspgid[PROC_NSPID_MAX], nssid[PROC_NSPID_MAX];
-	int nspid_n;		/* depth: 1 when in our own pid namespace */
-	uint32_t uid[4], gid[4];	/* real, effective, saved, fs; in our user namespace */
-	uint32_t *groups;	/* malloc'ed; proc_status_free() */
+	pid_t nspid[PROC_NSPID_MAX], nstgid[PROC_NSPID_MAX], nspgid[PROC_NSPID_MAX],
+		nssid[PROC_NSPID_MAX];
+	int nspid_n;		 /* depth: 1 when in our own pid namespace */
+	uint32_t uid[4], gid[4]; /* real, effective, saved, fs; in our user namespace */
+	uint32_t *groups;	 /* malloc'ed; proc_status_free() */
 	size_t ngroups;
 	uint64_t sigpnd, shdpnd, sigblk, sigign, sigcgt;
 	uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;

@@ -21,8 +21,9 @@ static void test_sys(void **state)
 	err_in(&e, "task %d", 7);
 	err_in(&e, "dump");
 	err_format(&e, text, sizeof(text));
-	assert_string_equal(text, "cannot write /img/core-1.img: No space left on device (task 7; dump)\n"
-				  "  free space on that filesystem, or use another directory");
+	assert_string_equal(text,
+			    "cannot write /img/core-1.img: No space left on device (task 7; dump)\n"
+			    "  free space on that filesystem, or use another directory");
 }
 
 static void test_remedies(void **state)
@@ -58,7 +59,8 @@ static void test_set_from_itself(void **state)
 	struct err e = { 0 };
 
 	err_set(&e, ERR_IMAGE, EINVAL, "read", "core-1.img", "bad %d", 1);
-	assert_int_equal(err_set(&e, ERR_CONFLICT, EBUSY, "restore", e.object, "was: %s", e.why), -EBUSY);
+	assert_int_equal(err_set(&e, ERR_CONFLICT, EBUSY, "restore", e.object, "was: %s", e.why),
+			 -EBUSY);
 	assert_string_equal(e.object, "core-1.img");
 	assert_string_equal(e.why, "was: bad 1");
 	assert_string_equal(e.hint, "");
@@ -114,9 +116,12 @@ static void test_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sys),	     cmocka_unit_test(test_remedies),
-		cmocka_unit_test(test_set_from_itself), cmocka_unit_test(test_long_texts),
-		cmocka_unit_test(test_nobody_asks),  cmocka_unit_test(test_list),
+		cmocka_unit_test(test_sys),
+		cmocka_unit_test(test_remedies),
+		cmocka_unit_test(test_set_from_itself),
+		cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_nobody_asks),
+		cmocka_unit_test(test_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,8 @@ static void test_json(void **state)
 	line = (char *)written();
 	assert_int_equal(line[0], '{');
 	assert_non_null(strstr(line, "\"level\":\"info\",\"module\":\"unit\",\"pid\":"));
-	assert_non_null(strstr(line, "\"msg\":\"a \\\"quoted\\\\ \\n\\u0009 \xc3\xa9 \\ufffd end\"}\n"));
+	assert_non_null(
+		strstr(line, "\"msg\":\"a \\\"quoted\\\\ \\n\\u0009 \xc3\xa9 \\ufffd end\"}\n"));
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 }
 

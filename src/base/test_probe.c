@@ -21,7 +21,8 @@ static void test_table(void **state)
 		const struct probe *p = probe_get(i);
 
 		assert_non_null(p->test);
-		assert_true(p->name && *p->name && p->needed_by && *p->needed_by && p->hint && *p->hint);
+		assert_true(p->name && *p->name && p->needed_by && *p->needed_by && p->hint &&
+			    *p->hint);
 		assert_null(strpbrk(p->name, " ,"));
 		assert_ptr_equal(probe_find(p->name), p);
 	}

@@ -54,7 +54,8 @@ static void test_stat(void **state)
 	assert_int_equal(s.sid, getsid(0));
 	assert_int_equal(s.num_threads, 1);
 	assert_int_equal(s.exit_signal, SIGCHLD);
-	assert_true(s.start_stack && s.arg_start && s.arg_end > s.arg_start && s.env_end > s.env_start);
+	assert_true(s.start_stack && s.arg_start && s.arg_end > s.arg_start &&
+		    s.env_end > s.env_start);
 }
 
 static void test_status(void **state)

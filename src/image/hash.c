@@ -82,7 +82,7 @@ struct hash_job {
 	struct hash_job *next;
 	int fd;
 	struct hash_stream *stream;
-	uint64_t done, ready;	/* bytes hashed; bytes that may be read */
+	uint64_t done, ready; /* bytes hashed; bytes that may be read */
 	bool last, finished;
 	int error;
 	uint64_t hash;

@@ -25,21 +25,21 @@
 
 struct image_type {
 	const char *pattern;
-	uint32_t magic;		/* 0: raw */
-	bool service;		/* first word is IMG_SERVICE */
-	bool bare;		/* no first word */
+	uint32_t magic; /* 0: raw */
+	bool service;	/* first word is IMG_SERVICE */
+	bool bare;	/* no first word */
 };
 const struct image_type *image_type(enum image_id id);
 
 /* A file of the directory: written by us, or (reading) opened or listed in the manifest. */
 struct image_file {
-	const char *name;	/* in the pool */
+	const char *name; /* in the pool */
 	uint64_t size;
-	uint64_t hash;		/* XXH3-64 */
+	uint64_t hash; /* XXH3-64 */
 	bool hashed;
-	struct hash_job *job;	/* pending in the hasher */
-	unsigned char *data;	/* reading: content, when loaded */
-	int fd;			/* reading: of streamed files, else -EBADF */
+	struct hash_job *job; /* pending in the hasher */
+	unsigned char *data;  /* reading: content, when loaded */
+	int fd;		      /* reading: of streamed files, else -EBADF */
 };
 
 struct image_dir {
@@ -47,9 +47,9 @@ struct image_dir {
 	char *path;
 	struct pool *pool;
 	bool writing, foreign;
-	int marker;		/* writing: manifest.img, empty until commit */
-	pthread_mutex_t lock;	/* files, n_files, next_pages */
-	struct image_file **files;	/* reading with a manifest: sorted by name */
+	int marker;		   /* writing: manifest.img, empty until commit */
+	pthread_mutex_t lock;	   /* files, n_files, next_pages */
+	struct image_file **files; /* reading with a manifest: sorted by name */
 	size_t n_files;
 	uint32_t next_pages;
 	struct hasher *hasher;
@@ -94,7 +94,7 @@ uint64_t hash_bytes(const void *data, size_t n);
 struct hash_stream;
 struct hash_stream *hash_stream_new(void);
 void hash_stream_add(struct hash_stream *s, const void *data, size_t n);
-uint64_t hash_stream_end(struct hash_stream *s);	/* frees */
+uint64_t hash_stream_end(struct hash_stream *s); /* frees */
 /* A whole file by its descriptor; 0 or -errno. */
 int hash_fd(int fd, uint64_t size, uint64_t *ret);
 

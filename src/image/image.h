@@ -23,25 +23,97 @@ struct image_in;
 
 /* Every image by its short name; the table with file name patterns and magics is in image_table.c. */
 enum image_id {
-	IMG_INVENTORY, IMG_FDINFO, IMG_PAGEMAP, IMG_SHMEM_PAGEMAP, IMG_REG_FILES, IMG_EXT_FILES,
-	IMG_NS_FILES, IMG_EVENTFD_FILE, IMG_EVENTPOLL_FILE, IMG_EVENTPOLL_TFD, IMG_SIGNALFD,
-	IMG_INOTIFY_FILE, IMG_INOTIFY_WD, IMG_FANOTIFY_FILE, IMG_FANOTIFY_MARK, IMG_CORE, IMG_IDS,
-	IMG_MM, IMG_VMAS, IMG_PIPES, IMG_PIPES_DATA, IMG_FIFO, IMG_FIFO_DATA, IMG_PSTREE,
-	IMG_SIGACT, IMG_UNIXSK, IMG_INETSK, IMG_PACKETSK, IMG_NETLINK_SK, IMG_SK_QUEUES,
-	IMG_ITIMERS, IMG_POSIX_TIMERS, IMG_CREDS, IMG_UTSNS, IMG_IPC_VAR, IMG_IPCNS_SHM,
-	IMG_IPCNS_MSG, IMG_IPCNS_SEM, IMG_FS, IMG_REMAP_FPATH, IMG_GHOST_FILE, IMG_MEMFD_INODE,
-	IMG_TCP_STREAM, IMG_MNTS, IMG_NETDEV, IMG_NETNS, IMG_IFADDR, IMG_ROUTE, IMG_ROUTE6,
-	IMG_RULE, IMG_IPTABLES, IMG_IP6TABLES, IMG_NFTABLES, IMG_TMPFS_IMG, IMG_TMPFS_DEV,
-	IMG_AUTOFS, IMG_BINFMT_MISC_OLD, IMG_BINFMT_MISC, IMG_TTY_FILES, IMG_TTY_INFO,
-	IMG_TTY_DATA, IMG_FILE_LOCKS, IMG_RLIMIT, IMG_PAGES, IMG_PAGES_OLD, IMG_SHM_PAGES_OLD,
-	IMG_SIGNAL, IMG_PSIGNAL, IMG_TUNFILE, IMG_CGROUP, IMG_TIMERFD, IMG_CPUINFO, IMG_SECCOMP,
-	IMG_USERNS, IMG_NETNF_CT, IMG_NETNF_EXP, IMG_FILES, IMG_TIMENS, IMG_PIDNS,
-	IMG_BPFMAP_FILE, IMG_BPFMAP_DATA, IMG_APPARMOR, IMG_PIDFD, IMG_STATS, IMG_IRMAP_CACHE,
-	IMG_MANIFEST, IMG_ID_COUNT
+	IMG_INVENTORY,
+	IMG_FDINFO,
+	IMG_PAGEMAP,
+	IMG_SHMEM_PAGEMAP,
+	IMG_REG_FILES,
+	IMG_EXT_FILES,
+	IMG_NS_FILES,
+	IMG_EVENTFD_FILE,
+	IMG_EVENTPOLL_FILE,
+	IMG_EVENTPOLL_TFD,
+	IMG_SIGNALFD,
+	IMG_INOTIFY_FILE,
+	IMG_INOTIFY_WD,
+	IMG_FANOTIFY_FILE,
+	IMG_FANOTIFY_MARK,
+	IMG_CORE,
+	IMG_IDS,
+	IMG_MM,
+	IMG_VMAS,
+	IMG_PIPES,
+	IMG_PIPES_DATA,
+	IMG_FIFO,
+	IMG_FIFO_DATA,
+	IMG_PSTREE,
+	IMG_SIGACT,
+	IMG_UNIXSK,
+	IMG_INETSK,
+	IMG_PACKETSK,
+	IMG_NETLINK_SK,
+	IMG_SK_QUEUES,
+	IMG_ITIMERS,
+	IMG_POSIX_TIMERS,
+	IMG_CREDS,
+	IMG_UTSNS,
+	IMG_IPC_VAR,
+	IMG_IPCNS_SHM,
+	IMG_IPCNS_MSG,
+	IMG_IPCNS_SEM,
+	IMG_FS,
+	IMG_REMAP_FPATH,
+	IMG_GHOST_FILE,
+	IMG_MEMFD_INODE,
+	IMG_TCP_STREAM,
+	IMG_MNTS,
+	IMG_NETDEV,
+	IMG_NETNS,
+	IMG_IFADDR,
+	IMG_ROUTE,
+	IMG_ROUTE6,
+	IMG_RULE,
+	IMG_IPTABLES,
+	IMG_IP6TABLES,
+	IMG_NFTABLES,
+	IMG_TMPFS_IMG,
+	IMG_TMPFS_DEV,
+	IMG_AUTOFS,
+	IMG_BINFMT_MISC_OLD,
+	IMG_BINFMT_MISC,
+	IMG_TTY_FILES,
+	IMG_TTY_INFO,
+	IMG_TTY_DATA,
+	IMG_FILE_LOCKS,
+	IMG_RLIMIT,
+	IMG_PAGES,
+	IMG_PAGES_OLD,
+	IMG_SHM_PAGES_OLD,
+	IMG_SIGNAL,
+	IMG_PSIGNAL,
+	IMG_TUNFILE,
+	IMG_CGROUP,
+	IMG_TIMERFD,
+	IMG_CPUINFO,
+	IMG_SECCOMP,
+	IMG_USERNS,
+	IMG_NETNF_CT,
+	IMG_NETNF_EXP,
+	IMG_FILES,
+	IMG_TIMENS,
+	IMG_PIDNS,
+	IMG_BPFMAP_FILE,
+	IMG_BPFMAP_DATA,
+	IMG_APPARMOR,
+	IMG_PIDFD,
+	IMG_STATS,
+	IMG_IRMAP_CACHE,
+	IMG_MANIFEST,
+	IMG_ID_COUNT
 };
 
 /* File names: @num is ignored by patterns without a number; IMG_STATS: 0 dump, 1 restore. */
-#define IMAGE_NAME_MAX 64	/* holds any */
+#define IMAGE_NAME_MAX 64 /* holds any */
 void image_name(enum image_id id, unsigned long num, char *buf, size_t size);
 bool image_name_parse(const char *name, enum image_id *ret_id, unsigned long *ret_num);
 
@@ -125,13 +197,13 @@ int image_get_one(struct image_dir *d, enum image_id id, unsigned long num,
 /* Any image, entry by entry, whatever it is about (image tools, tests). */
 struct image_entry {
 	const ProtobufCMessage *msg;
-	uint64_t extra_at, extra;	/* bytes behind it that are no message; readable by get_raw */
+	uint64_t extra_at, extra; /* bytes behind it that are no message; readable by get_raw */
 };
 typedef int (*image_entry_fn)(void *ctx, struct image_in *in, const struct image_entry *entry,
 			      struct err *e);
 /* The first non-zero return of @fn ends it and is returned. */
-int image_walk(struct image_dir *d, enum image_id id, unsigned long num, image_entry_fn fn, void *ctx,
-	       struct err *e);
+int image_walk(struct image_dir *d, enum image_id id, unsigned long num, image_entry_fn fn,
+	       void *ctx, struct err *e);
 /* Error about the entry read last: "core-1.img, entry at byte 12: WHY". Returns -EINVAL. */
 int image_bad(const struct image_in *in, struct err *e, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -172,13 +244,13 @@ void image_pages_abort(struct image_pages *p);
 struct page_run {
 	uint64_t vaddr;
 	uint64_t pages;
-	uint64_t offset;	/* in the pages file */
+	uint64_t offset; /* in the pages file */
 	bool in_parent;
 };
 struct page_runs {
-	struct page_run *v;	/* in the pool */
+	struct page_run *v; /* in the pool */
 	size_t n;
-	int fd;			/* of the pages file, owned by the image_dir */
+	int fd; /* of the pages file, owned by the image_dir */
 };
 int image_pages_read(struct image_dir *d, enum image_id pagemap_id, unsigned long num,
 		     struct page_runs *ret, struct err *e);

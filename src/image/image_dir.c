@@ -117,7 +117,8 @@ static int foreign_check(struct image_dir *d, struct err *e)
 {
 	if (image_exists(d, IMG_INVENTORY, 0))
 		return 0;
-	err_set(e, ERR_IMAGE, ENOENT, "read", d->path, "there is no checkpoint in it (no inventory.img)");
+	err_set(e, ERR_IMAGE, ENOENT, "read", d->path,
+		"there is no checkpoint in it (no inventory.img)");
 	return err_hint(e, "name the directory that the images were written to");
 }
 
@@ -161,7 +162,8 @@ int image_dir_verified(struct image_dir *d, struct err *e)
 			return image_err_sys(d, "read", f->name, e);
 		}
 		if (hash != f->hash)
-			return image_err(e, f->name, "its content is not what the manifest says (%llu bytes)",
+			return image_err(e, f->name,
+					 "its content is not what the manifest says (%llu bytes)",
 					 (unsigned long long)f->size);
 	}
 	return 0;
@@ -216,7 +218,8 @@ int image_dir_remove_unfinished(const char *path, struct err *e)
 
 	if (fd < 0)
 		return err_sys(e, "open image directory", "%s", path);
-	if (fstatat(fd, MANIFEST_NAME, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) || st.st_size)
+	if (fstatat(fd, MANIFEST_NAME, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
+	    st.st_size)
 		return 0;
 	listing = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	dir = listing < 0 ? NULL : fdopendir(listing);
@@ -228,7 +231,8 @@ int image_dir_remove_unfinished(const char *path, struct err *e)
 	while ((ent = readdir(dir))) {
 		enum image_id id;
 
-		if (!image_name_parse(ent->d_name, &id, NULL) || id == IMG_MANIFEST || image_type(id)->service)
+		if (!image_name_parse(ent->d_name, &id, NULL) || id == IMG_MANIFEST ||
+		    image_type(id)->service)
 			continue;
 		if (unlinkat(fd, ent->d_name, 0) && errno != ENOENT)
 			return err_sys(e, "remove", "%s/%s", path, ent->d_name);
@@ -293,8 +297,8 @@ int image_file_load(struct image_dir *d, struct image_file *f, const uint64_t *e
 		    struct err *e)
 {
 	/* Not followed, not waited for: an image is a plain file, whatever somebody put there. */
-	_cleanup_close_ int fd = openat(d->fd, f->name,
-					O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		openat(d->fd, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 	int r;
 
@@ -310,7 +314,8 @@ int image_file_load(struct image_dir *d, struct image_file *f, const uint64_t *e
 		return image_err(e, f->name, "not a regular file");
 	if (expected && (uint64_t)st.st_size != *expected)
 		return image_err(e, f->name, "%s at byte %llu, the manifest says %llu bytes",
-				 (uint64_t)st.st_size < *expected ? "truncated" : "has more bytes, ends",
+				 (uint64_t)st.st_size < *expected ? "truncated" :
+								    "has more bytes, ends",
 				 (unsigned long long)st.st_size, (unsigned long long)*expected);
 	f->size = (uint64_t)st.st_size;
 	if (!should_load(f->name, f->size)) {
@@ -332,7 +337,8 @@ int image_file_open(struct image_dir *d, const char *name, struct image_file **r
 	int r;
 
 	if (d->writing)
-		return err_set(e, ERR_GENERAL, EINVAL, "read", name, "its directory is being written");
+		return err_set(e, ERR_GENERAL, EINVAL, "read", name,
+			       "its directory is being written");
 	if (!d->foreign) {
 		f = image_file_find(d, name);
 		if (!f)

@@ -17,13 +17,13 @@
 
 #define MANIFEST_NAME "manifest.img"
 #define MANIFEST_VERSION 1
-#define HEAD 12			/* two magics and the size of the message */
-#define TAIL 8			/* checksum */
+#define HEAD 12 /* two magics and the size of the message */
+#define TAIL 8	/* checksum */
 
 /* Every word that a manifest of this version may say about the target. */
 static const char *const known_needs[] = {
-	"x86-64",		/* machine */
-	"ia32",			/* 32-bit tasks */
+	"x86-64", /* machine */
+	"ia32",	  /* 32-bit tasks */
 };
 
 static void put_le32(unsigned char *p, uint32_t v)
@@ -106,8 +106,8 @@ static int manifest_parse(struct image_dir *d, const struct image_file *f, Manif
 		return image_err(e, f->name, "at byte 0: this is not the start of a manifest");
 	len = get_le32(f->data + 8);
 	if (len != f->size - HEAD - TAIL)
-		return image_err(e, f->name, "at byte 8: a message of %zu bytes in a file of %llu", len,
-				 (unsigned long long)f->size);
+		return image_err(e, f->name, "at byte 8: a message of %zu bytes in a file of %llu",
+				 len, (unsigned long long)f->size);
 	memcpy(&hash, f->data + HEAD + len, TAIL);
 	if (le64toh(hash) != hash_bytes(f->data, HEAD + len))
 		return image_err(e, f->name, "its content does not have the checksum at byte %zu",
@@ -117,7 +117,8 @@ static int manifest_parse(struct image_dir *d, const struct image_file *f, Manif
 		return image_err(e, f->name, "at byte %d: not a valid manifest_entry", HEAD);
 	if ((*ret)->version != MANIFEST_VERSION) {
 		err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "read", f->name,
-			"manifest version %u, this program knows %d", (*ret)->version, MANIFEST_VERSION);
+			"manifest version %u, this program knows %d", (*ret)->version,
+			MANIFEST_VERSION);
 		return err_hint(e, "restore with the program that wrote it, %s", (*ret)->program);
 	}
 	return 0;
@@ -133,7 +134,8 @@ static int needs_check(struct image_dir *d, const ManifestEntry *m, struct err *
 		if (k == ARRAY_SIZE(known_needs)) {
 			err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "use the checkpoint in", d->path,
 				"it needs '%s', which this program does not know", m->needs[i]);
-			return err_hint(e, "restore with the program that wrote it, %s", m->program);
+			return err_hint(e, "restore with the program that wrote it, %s",
+					m->program);
 		}
 	}
 	d->needs = (const char **)m->needs;
@@ -143,7 +145,8 @@ static int needs_check(struct image_dir *d, const ManifestEntry *m, struct err *
 
 static int file_cmp(const void *a, const void *b)
 {
-	return strcmp((*(struct image_file *const *)a)->name, (*(struct image_file *const *)b)->name);
+	return strcmp((*(struct image_file *const *)a)->name,
+		      (*(struct image_file *const *)b)->name);
 }
 
 static bool is_plain_name(const char *name)
@@ -160,7 +163,8 @@ static int list_files(struct image_dir *d, const ManifestEntry *m, struct err *e
 		const ManifestFile *mf = m->files[i];
 
 		if (!is_plain_name(mf->name))
-			return image_err(e, MANIFEST_NAME, "file %zu of its list has no acceptable name", i);
+			return image_err(e, MANIFEST_NAME,
+					 "file %zu of its list has no acceptable name", i);
 		list[i] = pool_alloc(d->pool, sizeof(**list));
 		list[i]->name = mf->name;
 		list[i]->size = mf->size;
@@ -200,7 +204,8 @@ static int file_verify(struct image_dir *d, struct image_file *f, struct err *e)
 		}
 	}
 	if (hash != f->hash)
-		return image_err(e, f->name, "its content is not what the manifest says (%llu bytes)",
+		return image_err(e, f->name,
+				 "its content is not what the manifest says (%llu bytes)",
 				 (unsigned long long)f->size);
 	return 0;
 }

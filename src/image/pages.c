@@ -27,7 +27,7 @@ struct image_pages {
 	struct image_file *file;
 	int fd;
 	uint64_t tell;
-	struct hash_stream *hash;	/* of the bytes given by image_pages_data() */
+	struct hash_stream *hash; /* of the bytes given by image_pages_data() */
 	uint64_t hashed;
 };
 
@@ -179,7 +179,7 @@ static int run_add(struct image_dir *d, struct pagemap_reader *r, const PagemapE
 		   struct err *e)
 {
 	uint64_t n = pe->has_nr_pages ? pe->nr_pages : pe->compat_nr_pages;
-	uint32_t flags = pe->has_flags			 ? pe->flags :
+	uint32_t flags = pe->has_flags			    ? pe->flags :
 			 pe->has_in_parent && pe->in_parent ? PE_PARENT :
 							      PE_PRESENT;
 	uint64_t size = page_size();
@@ -200,16 +200,18 @@ static int run_add(struct image_dir *d, struct pagemap_reader *r, const PagemapE
 		return err_hint(e, "take a full checkpoint, without a parent directory");
 	}
 	if (!(flags & PE_PRESENT)) {
-		err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", "memory left behind for lazy transfer",
+		err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore",
+			"memory left behind for lazy transfer",
 			"%llu pages at 0x%llx are not in the images", (unsigned long long)n,
 			(unsigned long long)pe->vaddr);
 		return err_hint(e, "take a checkpoint without lazy pages");
 	}
 	if (n > (r->file_size - r->offset) / size)
-		return image_bad(r->in, e,
-				 "%llu pages at 0x%llx belong at byte %llu of a pages file of %llu bytes",
-				 (unsigned long long)n, (unsigned long long)pe->vaddr,
-				 (unsigned long long)r->offset, (unsigned long long)r->file_size);
+		return image_bad(
+			r->in, e,
+			"%llu pages at 0x%llx belong at byte %llu of a pages file of %llu bytes",
+			(unsigned long long)n, (unsigned long long)pe->vaddr,
+			(unsigned long long)r->offset, (unsigned long long)r->file_size);
 	r->offset += n * size;
 	if (r->runs.n) {
 		const struct page_run *last = &r->runs.v[r->runs.n - 1];
@@ -237,12 +239,14 @@ static int runs_check(struct pagemap_reader *r, struct err *e)
 
 		if (a->vaddr + a->pages * page_size() > b->vaddr)
 			return image_bad(r->in, e, "the pages at 0x%llx and 0x%llx overlap",
-					 (unsigned long long)a->vaddr, (unsigned long long)b->vaddr);
+					 (unsigned long long)a->vaddr,
+					 (unsigned long long)b->vaddr);
 	}
 	return 0;
 }
 
-static int pages_file_open(struct image_dir *d, uint32_t id, struct pagemap_reader *r, struct err *e)
+static int pages_file_open(struct image_dir *d, uint32_t id, struct pagemap_reader *r,
+			   struct err *e)
 {
 	struct image_in *pages;
 	int ret = image_open(d, IMG_PAGES, id, &pages, e);

@@ -27,9 +27,9 @@
 struct image_in {
 	struct image_dir *dir;
 	struct image_file *file;
-	uint64_t pos, entry;	/* next byte; start of the entry read last */
-	const ProtobufCMessageDescriptor *checked;	/* last kind looked at, */
-	bool recursive;					/* and whether it nests itself */
+	uint64_t pos, entry;			   /* next byte; start of the entry read last */
+	const ProtobufCMessageDescriptor *checked; /* last kind looked at, */
+	bool recursive;				   /* and whether it nests itself */
 };
 
 int image_bad(const struct image_in *in, struct err *e, const char *why, ...)
@@ -110,14 +110,16 @@ static int check_magics(struct image_in *in, const struct image_type *t, struct 
 	if (!t->bare && first == common) {
 		at = in->pos;
 		if (image_left(in) < 4)
-			return image_err(e, in->file->name, "truncated at byte %llu, within its magic",
+			return image_err(e, in->file->name,
+					 "truncated at byte %llu, within its magic",
 					 (unsigned long long)in->file->size);
 		r = in_le32(in, &first, e);
 		if (r)
 			return r;
 	}
 	if (first != t->magic)
-		return image_err(e, in->file->name, "at byte %llu: magic 0x%08x where 0x%08x belongs",
+		return image_err(e, in->file->name,
+				 "at byte %llu: magic 0x%08x where 0x%08x belongs",
 				 (unsigned long long)at, first, t->magic);
 	return 0;
 }
@@ -132,7 +134,8 @@ int image_open(struct image_dir *d, enum image_id id, unsigned long num, struct 
 	int r;
 
 	if (!t)
-		return err_set(e, ERR_GENERAL, EINVAL, "read from", d->path, "no such kind of image");
+		return err_set(e, ERR_GENERAL, EINVAL, "read from", d->path,
+			       "no such kind of image");
 	image_name(id, num, name, sizeof(name));
 	r = image_file_open(d, name, &f, e);
 	if (r)
@@ -158,7 +161,8 @@ int image_in_fd(struct image_in *in, struct err *e)
 	struct image_file *f = in->file;
 
 	if (f->fd < 0) {
-		f->fd = openat(in->dir->fd, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		f->fd = openat(in->dir->fd, f->name,
+			       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (f->fd < 0)
 			return image_err_sys(in->dir, "open", f->name, e);
 	}
@@ -211,7 +215,7 @@ static bool depth_ok(const ProtobufCMessageDescriptor *desc, const unsigned char
 		uint64_t tag, n = 0;
 
 		if (!get_varint(&p, end, &tag))
-			return true;	/* malformed: the unpacker says so */
+			return true; /* malformed: the unpacker says so */
 		switch (tag & 7) {
 		case 0:
 			if (!get_varint(&p, end, &n))
@@ -232,8 +236,9 @@ static bool depth_ok(const ProtobufCMessageDescriptor *desc, const unsigned char
 		}
 		if (n > (size_t)(end - p))
 			return true;
-		f = (tag & 7) == 2 ? protobuf_c_message_descriptor_get_field(desc, (unsigned)(tag >> 3))
-				   : NULL;
+		f = (tag & 7) == 2 ?
+			    protobuf_c_message_descriptor_get_field(desc, (unsigned)(tag >> 3)) :
+			    NULL;
 		if (f && f->type == PROTOBUF_C_TYPE_MESSAGE &&
 		    !depth_ok(f->descriptor, p, (size_t)n, depth + 1))
 			return false;
@@ -266,7 +271,8 @@ static void budget_free(void *data, void *p)
 static int unpack(struct image_in *in, const ProtobufCMessageDescriptor *desc,
 		  const unsigned char *data, size_t len, void *ret_msg, struct err *e)
 {
-	struct budget b = { .pool = in->dir->pool, .left = UNPACK_BASE + UNPACK_FACTOR * (uint64_t)len };
+	struct budget b = { .pool = in->dir->pool,
+			    .left = UNPACK_BASE + UNPACK_FACTOR * (uint64_t)len };
 	ProtobufCMessage *msg;
 
 	b.pb = (ProtobufCAllocator){ budget_alloc, budget_free, &b };
@@ -275,7 +281,8 @@ static int unpack(struct image_in *in, const ProtobufCMessageDescriptor *desc,
 		in->recursive = desc_recurses(desc, 0);
 	}
 	if (in->recursive && !depth_ok(desc, data, len, 0))
-		return image_bad(in, e, "a %s that nests deeper than %d levels", desc->name, DEPTH_MAX);
+		return image_bad(in, e, "a %s that nests deeper than %d levels", desc->name,
+				 DEPTH_MAX);
 	msg = protobuf_c_message_unpack(desc, &b.pb, len, data);
 	if (!msg)
 		return image_bad(in, e, "its %zu bytes are no valid %s", len, desc->name);
@@ -299,8 +306,8 @@ static int entry_head(struct image_in *in, const ProtobufCMessageDescriptor *des
 	if (r)
 		return r;
 	if (*len > image_left(in))
-		return image_bad(in, e, "truncated: a %s of %u bytes, %llu are left", desc->name, *len,
-				 (unsigned long long)image_left(in));
+		return image_bad(in, e, "truncated: a %s of %u bytes, %llu are left", desc->name,
+				 *len, (unsigned long long)image_left(in));
 	if (*len > IMAGE_MSG_MAX)
 		return image_bad(in, e, "a %s of %u bytes is too long", desc->name, *len);
 	return 1;
@@ -337,8 +344,8 @@ int image_get(struct image_in *in, const ProtobufCMessageDescriptor *desc, void 
 int image_get_raw(struct image_in *in, void *buf, size_t n, struct err *e)
 {
 	if (n > image_left(in))
-		return image_bad(in, e, "truncated: %zu bytes of data belong to it, %llu are left", n,
-				 (unsigned long long)image_left(in));
+		return image_bad(in, e, "truncated: %zu bytes of data belong to it, %llu are left",
+				 n, (unsigned long long)image_left(in));
 	return in_bytes(in, buf, n, e);
 }
 

@@ -38,7 +38,8 @@ static inline int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(f->path, sizeof(f->path), "%s/stasis-image-XXXXXX", tmp && strlen(tmp) < 30 ? tmp : "/tmp");
+	snprintf(f->path, sizeof(f->path), "%s/stasis-image-XXXXXX",
+		 tmp && strlen(tmp) < 30 ? tmp : "/tmp");
 	f->pool = pool_new();
 	*state = f;
 	return !mkdtemp(f->path);

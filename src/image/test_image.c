@@ -171,7 +171,8 @@ static int read_entry(struct fixture *f, const void *bytes, size_t n, int *raw)
 	assert_int_equal(image_open(f->d, IMG_PIPES_DATA, 0, &in, &f->e), 0);
 	r = image_get(in, &pipe_data_entry__descriptor, &pd, &f->e);
 	if (r == 1 && raw)
-		*raw = pd->bytes > sizeof(extra) ? -EINVAL : image_get_raw(in, extra, pd->bytes, &f->e);
+		*raw = pd->bytes > sizeof(extra) ? -EINVAL :
+						   image_get_raw(in, extra, pd->bytes, &f->e);
 	return r;
 }
 
@@ -258,7 +259,10 @@ static void test_deep_nesting(void **state)
 			*--p = 2 << 3 | 2;
 		}
 		p -= 3;
-		memcpy(p, "\x0a\x01" "d", 3);
+		memcpy(p,
+		       "\x0a\x01"
+		       "d",
+		       3);
 		used = (size_t)(buf + room - p);
 	}
 	/* As controller.dirs = 2 of cgroup.controllers = 2. */
@@ -279,7 +283,8 @@ static void test_deep_nesting(void **state)
 	assert_int_equal(image_out_close(o, &f->e), 0);
 	assert_int_equal(image_dir_commit(f->d, false, &f->e), 0);
 	open_dir(f, 0);
-	assert_int_equal(image_get_one(f->d, IMG_CGROUP, 0, &cgroup_entry__descriptor, &cg, &f->e), -EINVAL);
+	assert_int_equal(image_get_one(f->d, IMG_CGROUP, 0, &cgroup_entry__descriptor, &cg, &f->e),
+			 -EINVAL);
 	assert_non_null(strstr(f->e.why, "nests deeper"));
 }
 
@@ -374,7 +379,9 @@ static void test_stats_in_work_dir(void **state)
 		dump.pages_written = i;
 		assert_int_equal(image_put_at(fd, IMG_STATS, 0, &stats.base, &f->e), 0);
 		open_dir(f, 0);
-		assert_int_equal(image_get_one(f->d, IMG_STATS, 0, &stats_entry__descriptor, &back, &f->e), 0);
+		assert_int_equal(image_get_one(f->d, IMG_STATS, 0, &stats_entry__descriptor, &back,
+					       &f->e),
+				 0);
 		assert_int_equal(back->dump->pages_written, i);
 	}
 }
@@ -382,10 +389,10 @@ static void test_stats_in_work_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_names),	       T(test_round_trip), T(test_layout),	   T(test_version_1_0),
-		T(test_create_refuses), T(test_discard),    T(test_broken_entries), T(test_magics),
-		T(test_deep_nesting),  T(test_large_images), T(test_failing_writes),
-		T(test_stats_in_work_dir),
+		T(test_names),		T(test_round_trip),	T(test_layout),
+		T(test_version_1_0),	T(test_create_refuses), T(test_discard),
+		T(test_broken_entries), T(test_magics),		T(test_deep_nesting),
+		T(test_large_images),	T(test_failing_writes), T(test_stats_in_work_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

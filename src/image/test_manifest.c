@@ -34,7 +34,8 @@ static void test_no_checkpoint(void **state)
 /* Whatever single bit is flipped, wherever a file is cut: named at open. */
 static void test_manifest_finds_damage(void **state)
 {
-	static const char *const names[] = { "inventory.img", "fs-7.img", "pipes-data.img", "manifest.img" };
+	static const char *const names[] = { "inventory.img", "fs-7.img", "pipes-data.img",
+					     "manifest.img" };
 	struct fixture *f = *state;
 
 	write_sample(f, true);
@@ -86,7 +87,8 @@ static void write_manifest(struct fixture *f, ManifestEntry *m)
 /* Manifests that are sound as bytes and bad in what they say. */
 static void test_hostile_manifest(void **state)
 {
-	static const char *const names[] = { "", ".", "..", "../x", "/etc/passwd", "a/b", "manifest.img" };
+	static const char *const names[] = { "",    ".",	   "..", "../x", "/etc/passwd",
+					     "a/b", "manifest.img" };
 	struct fixture *f = *state;
 	ManifestFile files[2] = { MANIFEST_FILE__INIT, MANIFEST_FILE__INIT };
 	ManifestFile *list[2] = { &files[0], &files[1] };
@@ -118,7 +120,9 @@ static void test_hostile_manifest(void **state)
 
 	/* Not files: never followed, never waited for. */
 	remove_file(f, "fs-1.img");
-	assert_int_equal(symlinkat("/etc/passwd", AT_FDCWD, pool_printf(f->pool, "%s/fs-1.img", f->path)), 0);
+	assert_int_equal(symlinkat("/etc/passwd", AT_FDCWD,
+				   pool_printf(f->pool, "%s/fs-1.img", f->path)),
+			 0);
 	open_dir(f, -ELOOP);
 	remove_file(f, "fs-1.img");
 	assert_int_equal(mkfifo(pool_printf(f->pool, "%s/fs-1.img", f->path), 0600), 0);

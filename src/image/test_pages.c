@@ -211,10 +211,15 @@ static void test_refused(void **state)
 		{ { { 0x1000, UINT64_MAX >> 12, PE_PRESENT } }, -EINVAL, "pages at 0x1000" },
 		{ { { 0x1000, 1, 64 } }, -EINVAL, "unknown flags" },
 		{ { { 0x1000, 5, PE_PRESENT } }, -EINVAL, "of a pages file of 16384 bytes" },
-		{ { { 0x1000, 2, PE_PRESENT }, { 0x9000, 3, PE_PRESENT } }, -EINVAL, "of a pages file" },
+		{ { { 0x1000, 2, PE_PRESENT }, { 0x9000, 3, PE_PRESENT } },
+		  -EINVAL,
+		  "of a pages file" },
 		{ { { 0x1000, 2, PE_PRESENT }, { 0x2000, 1, PE_PRESENT } }, -EINVAL, "overlap" },
-		{ { { 0x5000, 1, PE_PRESENT }, { 0x1000, 1, PE_PRESENT }, { 0x5000, 1, PE_PRESENT } },
-		  -EINVAL, "overlap" },
+		{ { { 0x5000, 1, PE_PRESENT },
+		    { 0x1000, 1, PE_PRESENT },
+		    { 0x5000, 1, PE_PRESENT } },
+		  -EINVAL,
+		  "overlap" },
 		{ { { 0x1000, 1, PE_PARENT } }, -EOPNOTSUPP, "parent" },
 		{ { { 0x1000, 1, PE_LAZY } }, -EOPNOTSUPP, "not in the images" },
 	};
@@ -242,7 +247,8 @@ static void test_refused(void **state)
 
 static void test_out_of_order(void **state)
 {
-	static const struct map_entry v[] = { { 0x9000, 1, PE_PRESENT }, { 0x1000, 2, PE_PRESENT | PE_LAZY } };
+	static const struct map_entry v[] = { { 0x9000, 1, PE_PRESENT },
+					      { 0x1000, 2, PE_PRESENT | PE_LAZY } };
 	struct fixture *f = *state;
 	struct page_runs runs;
 
@@ -271,9 +277,15 @@ static void test_no_pages_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_round_trip), T(test_empty), T(test_hashed_by_thread),
-		T(test_round_trip), T(test_empty), T(test_hashed_in_passing),
-		T(test_bytes_missing_while_writing), T(test_refused), T(test_out_of_order),
+		T(test_round_trip),
+		T(test_empty),
+		T(test_hashed_by_thread),
+		T(test_round_trip),
+		T(test_empty),
+		T(test_hashed_in_passing),
+		T(test_bytes_missing_while_writing),
+		T(test_refused),
+		T(test_out_of_order),
 		T(test_no_pages_file),
 	};
 

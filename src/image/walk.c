@@ -82,12 +82,13 @@ uint64_t image_extra(const ProtobufCMessage *msg)
 
 static const struct image_content {
 	const ProtobufCMessageDescriptor *desc;
-	const ProtobufCMessageDescriptor *first;	/* of the first entry, when it is another */
+	const ProtobufCMessageDescriptor *first; /* of the first entry, when it is another */
 } contents[IMG_ID_COUNT] = {
 	[IMG_INVENTORY] = { .desc = &inventory_entry__descriptor },
 	[IMG_FDINFO] = { .desc = &fdinfo_entry__descriptor },
 	[IMG_PAGEMAP] = { .desc = &pagemap_entry__descriptor, .first = &pagemap_head__descriptor },
-	[IMG_SHMEM_PAGEMAP] = { .desc = &pagemap_entry__descriptor, .first = &pagemap_head__descriptor },
+	[IMG_SHMEM_PAGEMAP] = { .desc = &pagemap_entry__descriptor,
+				.first = &pagemap_head__descriptor },
 	[IMG_REG_FILES] = { .desc = &reg_file_entry__descriptor },
 	[IMG_EXT_FILES] = { .desc = &ext_file_entry__descriptor },
 	[IMG_NS_FILES] = { .desc = &ns_file_entry__descriptor },
@@ -173,7 +174,8 @@ static int visit(struct walk *w, ProtobufCMessage *msg, uint64_t extra, struct e
 	int r;
 
 	if (extra > image_left(w->in))
-		return image_bad(w->in, e, "truncated: %llu bytes of data belong to it, %llu are left",
+		return image_bad(w->in, e,
+				 "truncated: %llu bytes of data belong to it, %llu are left",
 				 (unsigned long long)extra, (unsigned long long)image_left(w->in));
 	r = w->fn(w->ctx, w->in, &entry, e);
 	if (r)
@@ -189,7 +191,8 @@ static int visit_queue(struct walk *w, const IpcMsgEntry *queue, struct err *e)
 		int r = image_get(w->in, &ipc_msg__descriptor, &m, e);
 
 		if (!r)
-			return image_bad(w->in, e, "truncated: the queue has %u messages, %u are there",
+			return image_bad(w->in, e,
+					 "truncated: the queue has %u messages, %u are there",
 					 queue->qnum, i);
 		if (r > 0)
 			r = visit(w, &m->base, image_extra(&m->base), e);
@@ -210,8 +213,8 @@ const ProtobufCMessageDescriptor *image_message(enum image_id id, bool first)
 	return first && contents[id].first ? contents[id].first : contents[id].desc;
 }
 
-int image_walk(struct image_dir *d, enum image_id id, unsigned long num, image_entry_fn fn, void *ctx,
-	       struct err *e)
+int image_walk(struct image_dir *d, enum image_id id, unsigned long num, image_entry_fn fn,
+	       void *ctx, struct err *e)
 {
 	struct walk w = { .fn = fn, .ctx = ctx };
 	ProtobufCMessage *msg;

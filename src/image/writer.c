@@ -21,12 +21,12 @@
 struct image_out {
 	struct image_dir *dir;
 	char name[IMAGE_NAME_MAX];
-	struct image_file *file;	/* once the file exists */
+	struct image_file *file; /* once the file exists */
 	int fd;
 	unsigned char *buf;
 	size_t used, room;
 	uint64_t written;
-	struct hash_stream *hash;	/* once something was flushed */
+	struct hash_stream *hash; /* once something was flushed */
 	bool bypassed;
 };
 
