@@ -114,6 +114,7 @@ static int take_record(struct remote *r, struct journal_entry *je, bool *arena, 
 		t->arena_at = c->arena_at;
 		t->arena_len = c->arena_len;
 		t->driver = i;
+		t->going_out = true;
 		ret = arena_is_mapped(c->pid, c->arena_at, c->arena_len, e);
 		if (ret < 0)
 			return ret;

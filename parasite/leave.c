@@ -91,8 +91,6 @@ int leave_unmap(struct remote *r, struct err *e)
 {
 	int ret;
 
-	for (size_t k = 0; k < r->n; k++)
-		r->tasks[k]->going_out = true;
 	ret = threads_park(r, e);
 	for (size_t k = 0; k < r->n; k++) {
 		struct task_priv *t = r->tasks[k];
@@ -140,6 +138,8 @@ int remote_leave(struct remote *r, struct err *e)
 	if (!r->inside)
 		return 0;
 	r->inside = false;
+	for (size_t k = 0; k < r->n; k++)
+		r->tasks[k]->going_out = true;
 	for_each_thread(r, t, i)
 		prog_free(&t->pub.threads[i].prog);
 	/* An entering that failed early may have left some at home: while frozen they are parked first. */

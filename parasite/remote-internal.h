@@ -119,6 +119,8 @@ struct cure_record {
 /* remote.c */
 struct task_priv *remote_task_add(struct remote *r, pid_t pid);
 int remote_frozen(struct remote *r, bool frozen, struct err *e);
+/* It has ended; @reaped: and was waited for. */
+void thread_gone(struct task_priv *t, size_t i, bool reaped);
 int thread_error(const struct task_priv *t, size_t i, const char *op, struct err *e);
 /* Wait for the next event of one thread. 0 with *ret_status, or the thread is gone (-ESRCH, marked exited), or -ETIMEDOUT. */
 int thread_wait(struct remote *r, struct task_priv *t, size_t i, uint64_t deadline_us,

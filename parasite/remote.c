@@ -22,6 +22,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/proc.h"
 #include "base/watchdog.h"
 
 int remote_new(struct remote **ret, struct pool *pool, struct journal *j,
@@ -108,31 +109,65 @@ int thread_error(const struct task_priv *t, size_t i, const char *op, struct err
 	return err_sys(e, op, "thread %d of pid %d", t->pub.threads[i].tid, t->pub.pid);
 }
 
-static void thread_gone(struct task_priv *t, size_t i)
+void thread_gone(struct task_priv *t, size_t i, bool reaped)
 {
 	t->pub.threads[i].exited = true;
-	t->tp[i].reaped = true;
+	t->tp[i].reaped = reaped;
 	t->tp[i].stop = STOP_NONE;
 	journal_done(t->tp[i].je);
 }
 
-/*
- * Sleep until some tracee stops or ends, at most a slice. SIGCHLD is blocked
- * only here, so that nobody inherits a strange mask; what came before the
- * block is seen by looking once more.
- */
-static int sleep_for_stop(pid_t tid, int *status)
+/* A killed leader can't be waited for while other threads of its process, traced by us too, are not. */
+static bool thread_is_dead(const struct task_priv *t, size_t i)
 {
-	static const struct timespec slice = { .tv_nsec = 20000000 };
-	sigset_t chld, old;
-	int ret;
+	struct proc_stat st;
+	struct err e = { 0 };
+
+	if (i || t->pub.n_threads == 1)
+		return false;
+	return proc_thread_stat_read(t->pub.pid, t->pub.threads[i].tid, &st, &e) ||
+	       st.state == 'Z' || st.state == 'X';
+}
+
+static int ended_error(const struct task_priv *t, size_t i, struct err *e)
+{
+	return err_set(e, ERR_TARGET, ESRCH, "hold", "process", "thread %d of pid %d ended meanwhile",
+		       t->pub.threads[i].tid, t->pub.pid);
+}
+
+static void sigchld_block(sigset_t *old)
+{
+	sigset_t chld;
 
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
-	pthread_sigmask(SIG_BLOCK, &chld, &old);
-	ret = tid ? waitpid(tid, status, __WALL | WNOHANG) : 0;
+	pthread_sigmask(SIG_BLOCK, &chld, old);
+}
+
+/* With SIGCHLD blocked: sleep until some tracee stops or ends, at most a slice. */
+static void sigchld_wait(void)
+{
+	static const struct timespec slice = { .tv_nsec = 20000000 };
+	sigset_t chld;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigtimedwait(&chld, NULL, &slice);
+}
+
+/*
+ * SIGCHLD is blocked only here, so that nobody inherits a strange mask; what
+ * came before is seen by looking once more.
+ */
+static int sleep_for_stop(pid_t tid, int *status)
+{
+	sigset_t old;
+	int ret;
+
+	sigchld_block(&old);
+	ret = waitpid(tid, status, __WALL | WNOHANG);
 	if (!ret)
-		sigtimedwait(&chld, NULL, &slice);
+		sigchld_wait();
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return ret;
 }
@@ -160,14 +195,16 @@ int thread_wait(struct remote *r, struct task_priv *t, size_t i, uint64_t deadli
 			return 0;
 		}
 		if (ret > 0 || (ret < 0 && errno != EINTR)) {
-			thread_gone(t, i);
-			err_set(e, ERR_TARGET, ESRCH, "hold", "process",
-				"thread %d of pid %d ended meanwhile", tid, t->pub.pid);
-			return -ESRCH;
+			thread_gone(t, i, true);
+			return ended_error(t, i, e);
 		}
 		if (!sleep) {
 			sched_yield();
 			continue;
+		}
+		if (thread_is_dead(t, i)) {
+			thread_gone(t, i, false);
+			return ended_error(t, i, e);
 		}
 		if (r->cancellable && (ret = cancel_check(e)))
 			return ret;
@@ -255,12 +292,11 @@ int threads_attend(struct remote *r, struct err *e)
 		if (!t->tp[i].parked || t->tp[i].stop != STOP_NONE)
 			continue;
 		ret = waitpid(tid, &status, __WALL | WNOHANG);
-		if (!ret)
+		if (!ret && !thread_is_dead(t, i))
 			continue;
-		if (ret < 0 || !WIFSTOPPED(status)) {
-			thread_gone(t, i);
-			return err_set(e, ERR_TARGET, ESRCH, "hold", "process",
-				       "thread %d of pid %d was killed meanwhile", tid, t->pub.pid);
+		if (ret <= 0 || !WIFSTOPPED(status)) {
+			thread_gone(t, i, ret != 0);
+			return ended_error(t, i, e);
 		}
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			ret = (int)ptrace(PTRACE_CONT, tid, 0, 0);
@@ -284,40 +320,99 @@ static void stop_rest(struct remote *r)
 		log_warn("going back: %s %s: %s", e.op, e.object, e.why);
 }
 
+/*
+ * Those that were killed while we held them: their parents wait behind us. A
+ * group's threads can be reaped in any order only: a leader comes after all
+ * others, a pid namespace's init after all its processes. How many are left.
+ */
+static size_t reap_some(struct remote *r, bool dead_only)
+{
+	size_t left = 0;
+
+	for (size_t k = 0; k < r->n; k++) {
+		struct task_priv *t = r->tasks[k];
+
+		for (size_t i = 0; i < t->pub.n_threads; i++) {
+			int status, ret;
+
+			if (!t->tp[i].seized || t->tp[i].reaped ||
+			    (dead_only && !t->pub.threads[i].exited))
+				continue;
+			ret = waitpid(t->pub.threads[i].tid, &status, __WALL | WNOHANG);
+			if (ret > 0 && WIFSTOPPED(status))
+				ptrace(PTRACE_CONT, t->pub.threads[i].tid, 0, 0);
+			if ((ret > 0 && !WIFSTOPPED(status)) || (ret < 0 && errno == ECHILD))
+				thread_gone(t, i, true);
+			else
+				left++;
+		}
+	}
+	return left;
+}
+
+static int reap_all(struct remote *r, bool dead_only, uint64_t deadline_us, struct err *e)
+{
+	sigset_t old;
+	size_t left;
+	int ret = 0;
+
+	sigchld_block(&old);
+	while (!ret && (left = reap_some(r, dead_only))) {
+		if (now_us() >= deadline_us)
+			ret = err_set(e, ERR_TIMEOUT, ETIMEDOUT, "kill", "process tree",
+				      "%zu threads are still not gone", left);
+		else
+			sigchld_wait();
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return ret;
+}
+
+/* Let one thread go that was running or dying when its turn came. */
+static void detach_late(struct remote *r, struct task_priv *t, size_t i)
+{
+	pid_t tid = t->pub.threads[i].tid;
+	struct err e = { 0 };
+	int status;
+
+	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	if (thread_wait(r, t, i, now_us() + STEP_US, &status, &e))
+		return;
+	ptrace(PTRACE_DETACH, tid, 0, status >> 16 ? 0 : WSTOPSIG(status));
+	t->tp[i].seized = false;
+}
+
 int remote_detach(struct remote *r, struct err *e)
 {
+	size_t late = 0;
 	int ret = 0;
-	bool late = false;
 
 	stop_rest(r);
 	if (r->inside)
 		ret = remote_leave(r, e);
 	for_each_thread(r, t, i) {
-		struct thread_priv *p = &t->tp[i];
-
-		if (!p->seized)
-			continue;
-		if (ptrace(PTRACE_DETACH, t->pub.threads[i].tid, 0, 0) == 0)
-			p->seized = false;
-		else
-			late = true;
-	}
-	if (!late)
-		return ret;
-	/* Those that never stopped can be let go only from a stop, which the others' going on may bring. */
-	ret = remote_frozen(r, false, e);
-	for_each_thread(r, t, i) {
-		int status;
-
 		if (!t->tp[i].seized)
 			continue;
-		if (thread_wait(r, t, i, now_us() + STEP_US, &status, e) == 0) {
-			bool event = status >> 16 != 0;
-
-			ptrace(PTRACE_DETACH, t->pub.threads[i].tid, 0, event ? 0 : WSTOPSIG(status));
-		}
-		t->tp[i].seized = false;
+		if (ptrace(PTRACE_DETACH, t->pub.threads[i].tid, 0, 0))
+			late++;
+		else
+			t->tp[i].seized = false;
 	}
+	if (!late && !reap_some(r, true))
+		return ret;
+	/*
+	 * What never stopped can be let go only from a stop, which the others'
+	 * going on may bring; and a v1 freezer keeps even the killed.
+	 */
+	if (ret)
+		remote_frozen(r, false, &(struct err){ 0 });
+	else
+		ret = remote_frozen(r, false, e);
+	for_each_thread(r, t, i) {
+		if (t->tp[i].seized)
+			detach_late(r, t, i);
+	}
+	reap_all(r, true, now_us() + STEP_US, &(struct err){ 0 });
 	return ret;
 }
 
@@ -331,35 +426,8 @@ void remote_free(struct remote *r)
 		log_warn("letting the tasks go: %s %s: %s", e.op, e.object, e.why);
 }
 
-/* Threads of a dying group may be reaped in any order only: a pid namespace's init waits for all others. */
-static size_t reap_some(struct remote *r)
-{
-	size_t left = 0;
-
-	for (size_t k = 0; k < r->n; k++) {
-		struct task_priv *t = r->tasks[k];
-
-		for (size_t i = 0; i < t->pub.n_threads; i++) {
-			int status, ret;
-
-			if (!t->tp[i].seized || t->tp[i].reaped)
-				continue;
-			ret = waitpid(t->pub.threads[i].tid, &status, __WALL | WNOHANG);
-			if (ret > 0 && WIFSTOPPED(status))
-				ptrace(PTRACE_CONT, t->pub.threads[i].tid, 0, 0);
-			if ((ret > 0 && !WIFSTOPPED(status)) || (ret < 0 && errno == ECHILD))
-				thread_gone(t, i);
-			else
-				left++;
-		}
-	}
-	return left;
-}
-
 int remote_kill(struct remote *r, uint64_t deadline_us, struct err *e)
 {
-	size_t left;
-
 	for (size_t i = 0; i < r->n; i++) {
 		if (kill(r->tasks[i]->pub.pid, SIGKILL) && errno != ESRCH)
 			return err_sys(e, "kill", "pid %d", r->tasks[i]->pub.pid);
@@ -371,11 +439,5 @@ int remote_kill(struct remote *r, uint64_t deadline_us, struct err *e)
 		if (ret)
 			return ret;
 	}
-	while ((left = reap_some(r))) {
-		if (now_us() >= deadline_us)
-			return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "kill", "process tree",
-				       "%zu threads are still not gone", left);
-		sleep_for_stop(0, NULL);
-	}
-	return 0;
+	return reap_all(r, false, deadline_us, e);
 }

@@ -241,6 +241,17 @@ static int thread_capture_rest(struct remote *r, struct task_priv *t, size_t i, 
 	return 0;
 }
 
+/* A thread killed while we look at it is none of ours any more. */
+static int unless_gone(struct task_priv *t, size_t i, int ret, struct err *e)
+{
+	if (ret != -ESRCH)
+		return ret;
+	err_clear(e);
+	if (!t->pub.threads[i].exited)
+		thread_gone(t, i, false);
+	return 0;
+}
+
 /* How long we let a vfork pass for an ordinary delay. */
 #define VFORK_LOOK_US 50000
 
@@ -284,11 +295,9 @@ static int thread_collect(struct remote *r, struct task_priv *t, size_t i, uint6
 	}
 	if (ret == -ETIMEDOUT)
 		return explain_late(t, i, ret, true, e);
-	if (ret == -ESRCH) {
-		err_clear(e);
-		return 0;
-	}
-	return ret ? ret : thread_capture(r, t, i, e);
+	if (!ret)
+		ret = thread_capture(r, t, i, e);
+	return unless_gone(t, i, ret, e);
 }
 
 static int interrupt_from(struct task_priv *t, size_t from, struct err *e)
@@ -509,7 +518,7 @@ int remote_stop(struct remote *r, uint64_t deadline_us, struct err *e)
 	if (ret)
 		return ret;
 	for_each_thread(r, t, i) {
-		ret = thread_capture_rest(r, t, i, e);
+		ret = unless_gone(t, i, thread_capture_rest(r, t, i, e), e);
 		if (ret)
 			return ret;
 	}
