@@ -24,6 +24,7 @@
 #include "base/io.h"
 #include "base/watchdog.h"
 #include "mem/mem-internal.h"
+#include "model/options.h"
 
 #define CHUNK_PAGES 64
 #define MAX_THREADS 4
@@ -31,6 +32,7 @@
 #define THREAD_WORTH (8u << 20)
 
 struct copier {
+	const struct options *opt; /* who wants to see progress */
 	unsigned char *buf[MAX_THREADS];
 	unsigned threads;
 };
@@ -48,8 +50,9 @@ struct job {
 	uint64_t first; /* where the job began */
 	struct {
 		uint64_t vaddr, pages;
-	} run;		     /* not yet noted in the page store */
-	uint64_t next, turn; /* tickets of chunks */
+	} run;			/* not yet noted in the page store */
+	uint64_t handed, total; /* bytes, for progress */
+	uint64_t next, turn;	/* tickets of chunks */
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	int rc;
@@ -71,13 +74,14 @@ struct pieces {
 	size_t n, len;
 };
 
-int copier_new(struct copier **ret, struct err *e)
+int copier_new(struct copier **ret, const struct options *opt, struct err *e)
 {
 	struct copier *c = calloc(1, sizeof(*c));
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (!c)
 		return err_sys(e, "allocate", "buffers for pages");
+	c->opt = opt;
 	c->threads = cpus < 1 ? 1 : cpus > MAX_THREADS ? MAX_THREADS : (unsigned)cpus;
 	*ret = c;
 	return 0;
@@ -314,6 +318,16 @@ static int copy_chunk(struct job *j, struct chunk *c, struct pieces *p, unsigned
 	return 0;
 }
 
+/* Under the job's lock. */
+static void tell_progress(struct job *j, size_t bytes)
+{
+	const struct options *o = j->c->opt;
+
+	j->handed += bytes;
+	if (o && o->progress)
+		o->progress(o->progress_ctx, "saving memory", j->handed, j->total);
+}
+
 static void worker_run(struct job *j, unsigned me)
 {
 	struct pieces *p = malloc(sizeof(*p));
@@ -329,6 +343,8 @@ static void worker_run(struct job *j, unsigned me)
 	while (!r) {
 		pthread_mutex_lock(&j->lock);
 		more = !j->rc && chunk_next(j, &c);
+		if (more)
+			tell_progress(j, c.len);
 		pthread_mutex_unlock(&j->lock);
 		if (!more)
 			break;
@@ -395,6 +411,7 @@ int copy_pages(struct copier *c, pid_t tid, int src_fd, const struct copy_run *r
 	for (size_t i = 0; i < n; i++)
 		total += runs[i].end - runs[i].start;
 	j.off = j.first = image_pages_tell(out);
+	j.total = total;
 	job_run(&j, total);
 	if (!j.rc)
 		j.rc = run_flush(&j);

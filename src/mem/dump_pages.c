@@ -97,7 +97,7 @@ static void plan_make(struct model *m, struct task *t, const struct mem_runs *ru
 static int ready(struct model *m, struct copier **ret, struct err *e)
 {
 	struct mem_state *s = mem_state(m);
-	int r = s->copier ? 0 : copier_new(&s->copier, e);
+	int r = s->copier ? 0 : copier_new(&s->copier, m->opt, e);
 
 	*ret = s->copier;
 	return r;

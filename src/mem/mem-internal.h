@@ -206,7 +206,7 @@ struct copy_run {
 	bool keep_zero; /* zeroes count: they hide something else (private file pages) */
 	bool forced;	/* no read permission: through /proc/PID/mem */
 };
-int copier_new(struct copier **ret, struct err *e);
+int copier_new(struct copier **ret, const struct options *opt, struct err *e);
 void copier_free(struct copier *c);
 int copy_pages(struct copier *c, pid_t tid, int src_fd, const struct copy_run *runs, size_t n,
 	       struct image_pages *out, uint64_t *ret_stored, struct err *e);

@@ -169,7 +169,7 @@ static void store(struct fixture *f, struct copy_run *plan, size_t n, unsigned l
 	struct image_pages *out;
 	struct err e = { 0 };
 
-	assert_int_equal(copier_new(&c, &e), 0);
+	assert_int_equal(copier_new(&c, NULL, &e), 0);
 	assert_int_equal(image_pages_create(f->dir, IMG_PAGEMAP, num, &out, &e), 0);
 	assert_int_equal(copy_pages(c, getpid(), -1, plan, n, out, stored, &e), 0);
 	assert_int_equal(image_pages_close(out, &e), 0);
@@ -261,7 +261,7 @@ static void test_copy_fails(void **state)
 	struct err e = { 0 };
 	uint64_t stored;
 
-	assert_int_equal(copier_new(&c, &e), 0);
+	assert_int_equal(copier_new(&c, NULL, &e), 0);
 	assert_int_equal(image_pages_create(f->dir, IMG_PAGEMAP, 1, &out, &e), 0);
 	assert_true(copy_pages(c, getpid(), -1, &plan, 1, out, &stored, &e) < 0);
 	assert_string_equal(e.op, "read");
