@@ -239,7 +239,10 @@ static int map_here(struct remote *r, struct task_priv *t, struct err *e)
 		 t->arena_at + t->arena_len);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
-		err_sys(e, "open", "%s", path);
+		int ret = err_sys(e, "open", "%s", path);
+
+		if (ret != -EPERM && ret != -EACCES)
+			return ret;
 		return err_hint(e, "this needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN");
 	}
 	p = mmap((void *)t->arena_at, t->arena_len, PROT_READ | PROT_WRITE,

@@ -251,6 +251,9 @@ int thread_until(struct remote *r, struct task_priv *t, size_t i, enum stop_kind
 		 */
 		if (kind == STOP_NONE)
 			sig = WSTOPSIG(status);
+		/* Any stop takes a pending interrupt with it. */
+		if (want == STOP_EVENT)
+			ptrace(PTRACE_INTERRUPT, th->tid, 0, 0);
 		if (ptrace(request, th->tid, 0, sig) && errno != ESRCH)
 			return thread_error(t, i, "ptrace", e);
 	}
