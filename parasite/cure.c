@@ -115,7 +115,7 @@ static int take_record(struct remote *r, struct journal_entry *je, bool *arena, 
 		t->arena_len = c->arena_len;
 		t->driver = i;
 		t->going_out = true;
-		ret = arena_is_mapped(c->pid, c->arena_at, c->arena_len, e);
+		ret = arena_is_mapped(c->tid, c->arena_at, c->arena_len, e);
 		if (ret < 0)
 			return ret;
 		t->arena_there = ret;

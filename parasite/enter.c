@@ -190,43 +190,112 @@ int driver_call(struct remote *r, struct task_priv *t, uint64_t nr, const uint64
 	return 0;
 }
 
-static int map_inside(struct remote *r, struct err *e)
+/* One call by the drivers of all tasks marked driven; results in t->result. */
+static int drivers_call(struct remote *r, uint64_t nr, const uint64_t *(*args)(struct task_priv *),
+			struct err *e)
 {
-	int ret;
+	int ret = driver_to_entry(r, e);
 
-	for (size_t k = 0; k < r->n; k++)
-		r->tasks[k]->driven = true;
-	ret = driver_to_entry(r, e);
-	if (ret)
-		return ret;
-	for (size_t k = 0; k < r->n; k++) {
+	for (size_t k = 0; k < r->n && !ret; k++) {
 		struct task_priv *t = r->tasks[k];
-		const uint64_t a[6] = { t->arena_at, t->arena_len, ARENA_PROT, ARENA_FLAGS, (uint64_t)-1, 0 };
 
-		ret = driver_call(r, t, SYS_mmap, a, e);
+		if (!t->driven)
+			continue;
+		ret = driver_call(r, t, nr, args(t), e);
 		if (ret)
 			return ret;
-		t->arena_there = true;
 		if (ptrace(PTRACE_SYSCALL, t->pub.threads[t->driver].tid, 0, 0))
 			return thread_error(t, t->driver, "ptrace", e);
 		t->tp[t->driver].stop = STOP_NONE;
 	}
-	for (size_t k = 0; k < r->n; k++) {
+	for (size_t k = 0; k < r->n && !ret; k++) {
 		struct task_priv *t = r->tasks[k];
 		struct user_regs_struct regs;
 
+		if (!t->driven)
+			continue;
 		ret = thread_until(r, t, t->driver, STOP_EXIT, now_us() + STEP_US, e);
 		if (ret)
 			return ret;
 		if (regs_get(t->pub.threads[t->driver].tid, &regs))
 			return thread_error(t, t->driver, "ptrace", e);
-		if ((uint64_t)regs_result(&regs) != t->arena_at) {
-			t->arena_there = false;
-			errno = (int)-regs_result(&regs);
-			return err_sys(e, "mmap", "memory for our calls inside pid %d", t->pub.pid);
-		}
+		t->result = regs_result(&regs);
 	}
-	return 0;
+	return ret;
+}
+
+static uint64_t code_len(void)
+{
+	return page_up((uint64_t)(parasite_blob_end - parasite_blob_start));
+}
+
+static const uint64_t *mmap_args(struct task_priv *t)
+{
+	static uint64_t a[6];
+
+	a[0] = t->arena_at;
+	a[1] = t->arena_len;
+	a[2] = t->no_wx ? PROT_READ | PROT_EXEC : ARENA_PROT;
+	a[3] = ARENA_FLAGS;
+	a[4] = (uint64_t)-1;
+	/* Should we be killed now, it may be there. */
+	t->arena_there = true;
+	return a;
+}
+
+static const uint64_t *mprotect_args(struct task_priv *t)
+{
+	static uint64_t a[6];
+
+	a[0] = t->arena_at + code_len();
+	a[1] = t->arena_len - code_len();
+	a[2] = PROT_READ | PROT_WRITE;
+	return a;
+}
+
+static int map_result(struct task_priv *t, const char *call, bool good, struct err *e)
+{
+	if (good)
+		return 0;
+	errno = (int)-t->result;
+	return err_sys(e, call, "memory for our calls inside pid %d", t->pub.pid);
+}
+
+/* Writable and executable at once where that is allowed: one call less. */
+static int map_inside(struct remote *r, struct err *e)
+{
+	bool again = false;
+	int ret;
+
+	for (size_t k = 0; k < r->n; k++)
+		r->tasks[k]->driven = true;
+	ret = drivers_call(r, SYS_mmap, mmap_args, e);
+	for (size_t k = 0; k < r->n && !ret; k++) {
+		struct task_priv *t = r->tasks[k];
+
+		t->arena_there = (uint64_t)t->result == t->arena_at;
+		t->driven = t->no_wx = t->result == -EACCES;
+		again |= t->no_wx;
+		ret = map_result(t, "mmap", t->arena_there || t->no_wx, e);
+	}
+	if (ret || !again)
+		return ret;
+	ret = drivers_call(r, SYS_mmap, mmap_args, e);
+	for (size_t k = 0; k < r->n && !ret; k++) {
+		struct task_priv *t = r->tasks[k];
+
+		if (!t->driven)
+			continue;
+		t->arena_there = (uint64_t)t->result == t->arena_at;
+		ret = map_result(t, "mmap", t->arena_there, e);
+	}
+	if (!ret)
+		ret = drivers_call(r, SYS_mprotect, mprotect_args, e);
+	for (size_t k = 0; k < r->n && !ret; k++) {
+		if (r->tasks[k]->driven)
+			ret = map_result(r->tasks[k], "mprotect", !r->tasks[k]->result, e);
+	}
+	return ret;
 }
 
 static int map_here(struct remote *r, struct task_priv *t, struct err *e)
@@ -235,8 +304,9 @@ static int map_here(struct remote *r, struct task_priv *t, struct err *e)
 	char path[96];
 	void *p;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", t->pub.pid, t->arena_at,
-		 t->arena_at + t->arena_len);
+	/* Either part of one split in two leads to the whole file. */
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", task_mm_pid(t), t->arena_at,
+		 t->arena_at + (t->no_wx ? code_len() : t->arena_len));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		int ret = err_sys(e, "open", "%s", path);

@@ -29,15 +29,15 @@ extern const char blob_entry[], blob_spawn[];
 
 int arena_init(struct arena *a, void *base, size_t len, struct err *e)
 {
-	size_t blob = (size_t)(parasite_blob_end - parasite_blob_start);
+	size_t blob = (size_t)(parasite_blob_end - parasite_blob_start), code = page_up(blob);
 
-	if (len < blob + CACHE_LINE + sizeof(*a->head))
+	if (len < code + CACHE_LINE + sizeof(*a->head))
 		return err_set(e, ERR_GENERAL, EINVAL, "lay out", "arena", "%zu bytes are too few", len);
 	memcpy(base, parasite_blob_start, blob);
 	*a = (struct arena){
 		.base = base,
 		.len = len,
-		.used = ALIGN_UP(blob, CACHE_LINE),
+		.used = code,
 		.blob_entry = (void (*)(struct sv_ring *))((char *)base + (blob_entry - parasite_blob_start)),
 		.blob_spawn = (long (*)(void *, size_t))((char *)base + (blob_spawn - parasite_blob_start)),
 	};

@@ -30,7 +30,8 @@ struct arena {
 
 /*
  * Lay out an arena over the writable shared mapping [base, base+len): the blob
- * first, then the head. The caller has mapped it (rwx for the first pages).
+ * in pages of its own, then the head. The caller has mapped it (inside tasks
+ * the blob's pages executable, the others writable).
  */
 int arena_init(struct arena *a, void *base, size_t len, struct err *e);
 /* Zeroed, 16-byte aligned. Ends the program with a message when the arena is full (sizes are reserved generously). */

@@ -61,13 +61,15 @@ struct task_priv {
 	struct remote_task pub;	/* first */
 	struct thread_priv *tp;	/* beside pub.threads */
 	uint64_t starttime;	/* of the leader: tells a reused pid */
-	size_t driver;		/* the thread that makes calls for the process */
+	size_t driver;		/* the thread that makes calls for the process: the first that lives */
 	uint64_t gadget;	/* address of a `syscall` instruction */
 	uint64_t spin, spin_flags;	/* address of an instruction that jumps to itself given these flags */
 	uint64_t arena_at, arena_len;
 	bool arena_there;	/* mapped in the task, as far as we know */
 	bool deferred;		/* in a group stop under a v1 freezer: seized by remote_stop() */
 	bool driven;		/* its driver is making a call of ours */
+	int64_t result;		/* of that call */
+	bool no_wx;		/* may not have memory both writable and executable (PR_SET_MDWE) */
 	bool going_out;		/* leaving: a task that dies now is no error */
 	bool strict;		/* has filters that forbid calls of ours: rests on SUSPEND_SECCOMP */
 };
@@ -96,6 +98,12 @@ struct remote {
 		for (struct task_priv *t = (r)->tasks[for_task]; t; t = NULL)                      \
 			for (size_t i = 0; i < t->pub.n_threads; i++)                              \
 				if (!t->pub.threads[i].exited)
+
+/* A dead leader has no memory any more: /proc and process_vm_readv() go by a living thread. */
+static inline pid_t task_mm_pid(const struct task_priv *t)
+{
+	return t->pub.threads[t->driver].tid;
+}
 
 static inline bool thread_parked(const struct task_priv *t, size_t i)
 {

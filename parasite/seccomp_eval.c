@@ -232,6 +232,25 @@ static int filters_get(pid_t tid, struct filters *f)
 	return -EOPNOTSUPP;
 }
 
+/* linux/ptrace.h (6.4) */
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+struct dispatch_config {
+	uint64_t mode, selector, offset, len;
+};
+
+/* Calls that are turned into SIGSYS before anybody else sees them: ours would kill the thread. */
+static int dispatch_look(const struct task_priv *t, size_t i, struct err *e)
+{
+	struct dispatch_config c = { 0 };
+	pid_t tid = t->pub.threads[i].tid;
+
+	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, sizeof(c), &c) || !c.mode)
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
+		       "thread %d of pid %d uses syscall user dispatch (PR_SET_SYSCALL_USER_DISPATCH)",
+		       tid, t->pub.pid);
+}
+
 int seccomp_look(struct remote *r, struct task_priv *t, size_t i, struct err *e)
 {
 	static const uint64_t zero[6], idle[6] = { (uint64_t)-1 };
@@ -242,13 +261,16 @@ int seccomp_look(struct remote *r, struct task_priv *t, size_t i, struct err *e)
 	struct thread_priv *p = &t->tp[i];
 	uint64_t ip = t->gadget + 2;
 	bool ours;
+	int ret = dispatch_look(t, i, e);
 
+	if (ret)
+		return ret;
 	p->sleep_ok = false;
 	p->sleep_nr = (uint32_t)sleep_calls[0];
 	if (filters_get(t->pub.threads[i].tid, &f)) {
 		struct proc_status st;
-		int ret = proc_status_read(t->pub.pid, t->pub.threads[i].tid, &st, e);
 
+		ret = proc_status_read(t->pub.pid, t->pub.threads[i].tid, &st, e);
 		if (ret)
 			return ret;
 		p->sleep_ok = st.seccomp == SECCOMP_MODE_DISABLED;

@@ -204,7 +204,7 @@ static int thread_capture(struct remote *r, struct task_priv *t, size_t i, struc
 	if (regs_get(th->tid, &th->regs))
 		return thread_error(t, i, "ptrace", e);
 	regs = th->regs;
-	if (regs_settle(t->pub.pid, &regs, &th->rseq)) {
+	if (regs_settle(th->tid, &regs, &th->rseq)) {
 		if (regs_set(th->tid, &regs))
 			return thread_error(t, i, "ptrace", e);
 		th->regs = regs;

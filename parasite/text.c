@@ -107,7 +107,7 @@ static int text_see(const struct line *l, void *ctx)
 		size_t n = l->end - at < CHUNK ? l->end - at : CHUNK;
 
 		/* What lies behind a file's end can't be read. */
-		if (task_memory_read(s->t->pub.pid, at, s->buf, n))
+		if (task_memory_read(task_mm_pid(s->t), at, s->buf, n))
 			break;
 		text_take(s->t, at, s->buf, n);
 		if (text_complete(s->t))
@@ -161,7 +161,7 @@ static bool text_like_ours(struct task_priv *t, uint64_t vdso)
 		return false;
 	f[0] = (struct iovec){ (void *)(vdso + (uint64_t)gadget), 2 };
 	f[1] = (struct iovec){ (void *)(vdso + (uint64_t)spin), 2 };
-	if (process_vm_readv(t->pub.pid, l, 2, f, 2, 0) != 4 || memcmp(g, own + gadget, 2) ||
+	if (process_vm_readv(task_mm_pid(t), l, 2, f, 2, 0) != 4 || memcmp(g, own + gadget, 2) ||
 	    memcmp(s, own + spin, 2))
 		return false;
 	t->gadget = vdso + (uint64_t)gadget;
@@ -175,7 +175,7 @@ int text_find(struct remote *r, struct task_priv *t, struct err *e)
 	struct text_search s = { .t = t };
 	_cleanup_free_ unsigned char *buf = NULL;
 
-	if (text_like_ours(t, vdso_of(t->pub.pid)))
+	if (text_like_ours(t, vdso_of(task_mm_pid(t))))
 		return 0;
 	buf = malloc(CHUNK);
 	if (!buf)
@@ -186,7 +186,7 @@ int text_find(struct remote *r, struct task_priv *t, struct err *e)
 		int ret;
 
 		s.writable = pass;
-		ret = maps_walk(t->pub.pid, text_see, &s, e);
+		ret = maps_walk(task_mm_pid(t), text_see, &s, e);
 		if (ret < 0)
 			return ret;
 	}
@@ -229,7 +229,7 @@ static uint64_t hole_of_all(struct remote *r, size_t need, struct err *e)
 	int ret = 0;
 
 	for (size_t k = 0; k < r->n && !ret; k++)
-		ret = maps_walk(r->tasks[k]->pub.pid, range_see, &list, e);
+		ret = maps_walk(task_mm_pid(r->tasks[k]), range_see, &list, e);
 	if (!ret) {
 		at = arena_find_hole((const uint64_t(*)[2])list.v, list.n, need);
 		if (!at)
@@ -288,7 +288,7 @@ static int arenas_at(struct remote *r, uint64_t at, struct err *e)
 			continue;
 		t->arena_at = at;
 		at += t->arena_len;
-		ret = range_is_free(t->pub.pid, t->arena_at, at, e);
+		ret = range_is_free(task_mm_pid(t), t->arena_at, at, e);
 		if (ret <= 0)
 			return ret;
 	}
@@ -302,14 +302,14 @@ static int arenas_at(struct remote *r, uint64_t at, struct err *e)
  */
 int arenas_place(struct remote *r, size_t data_size, size_t data_thread, struct err *e)
 {
-	size_t blob = (size_t)(parasite_blob_end - parasite_blob_start), total = 0;
+	size_t total = 0;
 	uint64_t at;
 	int ret;
 
 	for (size_t k = 0; k < r->n; k++) {
 		struct task_priv *t = r->tasks[k];
 
-		t->arena_len = page_up(blob + page_size() + data_size +
+		t->arena_len = page_up(2 * page_size() + data_size +
 				       t->pub.n_threads * (SV_SLOT + 64 + data_thread));
 		total += t->arena_len;
 	}
@@ -331,12 +331,12 @@ struct arena_look {
 	uint64_t at, len;
 };
 
-/* Exactly our range and kind; ranges of the task's own there would have stopped us from mapping. */
+/* Our place and kind, whole or its first part; a mapping of the task's own there would have stopped us. */
 static int arena_see(const struct line *l, void *ctx)
 {
 	const struct arena_look *a = ctx;
 
-	return l->start == a->at && l->end == a->at + a->len && l->perms[3] == 's' &&
+	return l->start == a->at && l->end <= a->at + a->len && l->perms[3] == 's' &&
 	       !strncmp(l->name, "/dev/zero", 9);
 }
 

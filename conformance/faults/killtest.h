@@ -34,6 +34,10 @@ struct victim_kind {
 
 extern const struct victim_kind *const victim_kinds[];
 
+/* registers.c: once per thread tree; then what of the registers changed during a loop, or NULL. */
+void registers_look(void);
+const char *registers_turn(void);
+
 /* driver.c: one checkpoint of the cgroup as the real command makes it, without images. */
 struct drive {
 	const char *cgroup;	/* directory in the freezer hierarchy */

@@ -6,7 +6,6 @@
  */
 #include "killtest.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -32,6 +31,12 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* linux/prctl.h (6.3) */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
 
 static struct victim *me;
 static volatile sig_atomic_t handled;
@@ -116,124 +121,6 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/*
- * long busy_gpr(void): all general registers and two flags hold patterns
- * through a loop that changes none of them but rcx; the number of those that
- * differ afterwards.
- */
-__asm__(".pushsection .text\n.globl busy_gpr\n.type busy_gpr, @function\nbusy_gpr:\n"
-	"	push %rbx\n	push %rbp\n	push %r12\n	push %r13\n	push %r14\n	push %r15\n"
-	"	movabs $0x0b0b0b0b0b0b0b0b, %rbx\n	lea 1(%rbx), %rdx\n	lea 2(%rbx), %rsi\n"
-	"	lea 3(%rbx), %rdi\n	lea 4(%rbx), %rbp\n	lea 5(%rbx), %r8\n	lea 6(%rbx), %r9\n"
-	"	lea 7(%rbx), %r10\n	lea 8(%rbx), %r11\n	lea 9(%rbx), %r12\n	lea 10(%rbx), %r13\n"
-	"	lea 11(%rbx), %r14\n	lea 12(%rbx), %r15\n	lea 13(%rbx), %rax\n"
-	"	mov $30000, %ecx\n	stc\n	std\n"
-	"1:	lea -1(%rcx), %rcx\n	jrcxz 2f\n	jmp 1b\n"
-	"2:	pushfq\n	cld\n	pop %rcx\n	and $0x401, %ecx\n	xor $0x401, %rcx\n"
-	"	sub $13, %rax\n	xor %rbx, %rax\n	or %rax, %rcx\n"
-	"	sub $12, %r15\n	xor %rbx, %r15\n	or %r15, %rcx\n"
-	"	sub $11, %r14\n	xor %rbx, %r14\n	or %r14, %rcx\n"
-	"	sub $10, %r13\n	xor %rbx, %r13\n	or %r13, %rcx\n"
-	"	sub $9, %r12\n	xor %rbx, %r12\n	or %r12, %rcx\n"
-	"	sub $8, %r11\n	xor %rbx, %r11\n	or %r11, %rcx\n"
-	"	sub $7, %r10\n	xor %rbx, %r10\n	or %r10, %rcx\n"
-	"	sub $6, %r9\n	xor %rbx, %r9\n	or %r9, %rcx\n"
-	"	sub $5, %r8\n	xor %rbx, %r8\n	or %r8, %rcx\n"
-	"	sub $4, %rbp\n	xor %rbx, %rbp\n	or %rbp, %rcx\n"
-	"	sub $3, %rdi\n	xor %rbx, %rdi\n	or %rdi, %rcx\n"
-	"	sub $2, %rsi\n	xor %rbx, %rsi\n	or %rsi, %rcx\n"
-	"	sub $1, %rdx\n	xor %rbx, %rdx\n	or %rdx, %rcx\n"
-	"	movabs $0x0b0b0b0b0b0b0b0b, %rdx\n	xor %rdx, %rbx\n	or %rbx, %rcx\n"
-	"	mov %rcx, %rax\n"
-	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n	pop %rbp\n	pop %rbx\n"
-	"	ret\n.size busy_gpr, . - busy_gpr\n.popsection\n");
-long busy_gpr(void);
-
-/* Vector, mask and x87 registers through a loop; compared as memory before and after. */
-struct vectors {
-	unsigned char z[32][64];
-	uint64_t k[8];
-	long double st;
-	uint32_t mxcsr, pkru;
-} __attribute__((aligned(64)));
-
-static bool has_avx512, has_pku;
-
-#define Z_LOAD(n) "vmovdqu64 " #n "*64(%[in]), %%zmm" #n "\n"
-#define Z_SAVE(n) "vmovdqu64 %%zmm" #n ", " #n "*64(%[out])\n"
-#define K_LOAD(n) "kmovq 2048+" #n "*8(%[in]), %%k" #n "\n"
-#define K_SAVE(n) "kmovq %%k" #n ", 2048+" #n "*8(%[out])\n"
-#define X_LOAD(n) "movdqu " #n "*64(%[in]), %%xmm" #n "\n"
-#define X_SAVE(n) "movdqu %%xmm" #n ", " #n "*64(%[out])\n"
-#define EACH8(m) m(0) m(1) m(2) m(3) m(4) m(5) m(6) m(7)
-#define EACH16(m) EACH8(m) m(8) m(9) m(10) m(11) m(12) m(13) m(14) m(15)
-#define EACH32(m)                                                                                  \
-	EACH16(m) m(16) m(17) m(18) m(19) m(20) m(21) m(22) m(23) m(24) m(25) m(26) m(27) m(28)    \
-		m(29) m(30) m(31)
-#define SPIN "mov $30000, %%ecx\n 1: pause\n lea -1(%%rcx), %%rcx\n jrcxz 2f\n jmp 1b\n 2:\n"
-
-__attribute__((target("avx512f,avx512bw"))) static void turn_avx512(const struct vectors *in,
-								    struct vectors *out)
-{
-	__asm__ volatile(EACH32(Z_LOAD) EACH8(K_LOAD) SPIN EACH32(Z_SAVE) EACH8(K_SAVE)
-			 : : [in] "r"(in), [out] "r"(out)
-			 : "rcx", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-			   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
-			   "k1", "k2", "k3", "k4", "k5", "k6", "k7");
-}
-
-static void turn_sse(const struct vectors *in, struct vectors *out)
-{
-	__asm__ volatile(EACH16(X_LOAD) SPIN EACH16(X_SAVE)
-			 : : [in] "r"(in), [out] "r"(out)
-			 : "rcx", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-			   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
-}
-
-static uint32_t rdpkru(void)
-{
-	uint32_t a, d;
-
-	__asm__ volatile("rdpkru" : "=a"(a), "=d"(d) : "c"(0));
-	return a;
-}
-
-static void cpu_look(void)
-{
-	uint32_t a, b, c, d;
-
-	__builtin_cpu_init();
-	has_avx512 = __builtin_cpu_supports("avx512bw");
-	has_pku = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & 1u << 4);
-	/* Deny a key that nobody uses, so that the register is not at its default. */
-	if (has_pku)
-		__asm__ volatile("wrpkru" : : "a"(rdpkru() | 3u << 30), "c"(0), "d"(0));
-}
-
-static void busy_vectors(void)
-{
-	static __thread struct vectors in, out;
-	uint32_t pkru = has_pku ? rdpkru() : 0;
-
-	if (!in.z[0][0]) {
-		for (size_t i = 0; i < sizeof(in); i++)
-			((unsigned char *)&in)[i] = (unsigned char)(i * 7 + 1);
-	}
-	memset(&out, 0, sizeof(out));
-	if (has_avx512)
-		turn_avx512(&in, &out);
-	else
-		turn_sse(&in, &out);
-	for (int i = 0; i < (has_avx512 ? 32 : 16); i++) {
-		if (memcmp(in.z[i], out.z[i], has_avx512 ? 64 : 16))
-			harm("vector register %d changed", i);
-	}
-	if (has_avx512 && memcmp(in.k, out.k, sizeof(in.k)))
-		harm("mask register changed");
-	if (has_pku && rdpkru() != pkru)
-		harm("PKRU changed");
-}
-
 /* The unused end of the stack: nobody may write there. */
 static void busy_stack(void)
 {
@@ -262,9 +149,10 @@ static void check_mask(const sigset_t *want)
 
 static void step_busy(void)
 {
-	if (busy_gpr())
-		harm("a general register or a flag changed");
-	busy_vectors();
+	const char *changed = registers_turn();
+
+	if (changed)
+		harm("%s", changed);
 	busy_stack();
 }
 
@@ -453,7 +341,7 @@ static void begin(struct victim *v)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	cpu_look();
+	registers_look();
 }
 
 #define SIMPLE(id, text, fn)                                                                       \
@@ -534,9 +422,10 @@ static void on_queued(int sig, siginfo_t *si, void *uc)
 
 static void step_queued(void)
 {
-	if (busy_gpr())
-		harm("a general register or a flag changed");
-	busy_vectors();
+	const char *changed = registers_turn();
+
+	if (changed)
+		harm("%s", changed);
 }
 
 static void run_signals(struct victim *v)
@@ -619,6 +508,17 @@ static void run_no_vdso(struct victim *v)
 }
 static const struct victim_kind kind_no_vdso = { .name = "without vDSO", .run = run_no_vdso, .threads = 1 };
 
+/* May not have memory both writable and executable (kernel 6.3). */
+static void run_mdwe(struct victim *v)
+{
+	struct life l = { 0, step_mixed };
+
+	begin(v);
+	prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
+	live(&l);
+}
+static const struct victim_kind kind_mdwe = { .name = "no writable code", .run = run_mdwe, .threads = 1 };
+
 /* An allow list with errors for the rest, as container engines set. */
 #define ALLOW(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
@@ -674,5 +574,5 @@ const struct victim_kind *const victim_kinds[] = {
 	&kind_busy, &kind_nanosleep, &kind_epoll_inf, &kind_epoll_fin, &kind_epoll_pwait, &kind_poll,
 	&kind_ppoll, &kind_read, &kind_select, &kind_futex, &kind_recv, &kind_sem, &kind_sigwait,
 	&kind_suspend, &kind_threads, &kind_signals, &kind_stopped, &kind_forker, &kind_no_vdso,
-	&kind_seccomp, &kind_strict, NULL,
+	&kind_mdwe, &kind_seccomp, &kind_strict, NULL,
 };
