@@ -70,7 +70,7 @@ cases: $(CASES) $(HELPERS) $(MODULE_TESTS) $(BUILD)/conformance/faults/killtest 
 # These use the program's own modules.
 $(MODULE_TESTS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/conformance/faults/freezer_trees.o $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
-$(BUILD)/conformance/faults/killtest: $(patsubst %,$(BUILD)/conformance/faults/%.o,killtest driver victims registers) $(BUILD)/libstasis-core.a
+$(BUILD)/conformance/faults/killtest: $(patsubst %,$(BUILD)/conformance/faults/%.o,killtest driver victims registers filters) $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread
 $(BUILD)/conformance/fuzz/fuzz_image: $(BUILD)/conformance/fuzz/fuzz_image.o $(BUILD)/libstasis-core.a
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lpthread

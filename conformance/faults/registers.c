@@ -60,26 +60,30 @@ static bool has_avx512, has_pku;
 #define EACH8(m) m(0) m(1) m(2) m(3) m(4) m(5) m(6) m(7)
 #define EACH16(m) EACH8(m) m(8) m(9) m(10) m(11) m(12) m(13) m(14) m(15)
 #define EACH32(m)                                                                                  \
-	EACH16(m) m(16) m(17) m(18) m(19) m(20) m(21) m(22) m(23) m(24) m(25) m(26) m(27) m(28)    \
-		m(29) m(30) m(31)
+	EACH16(m)                                                                                  \
+	m(16) m(17) m(18) m(19) m(20) m(21) m(22) m(23) m(24) m(25) m(26) m(27) m(28) m(29) m(30)  \
+		m(31)
 #define SPIN "mov $30000, %%ecx\n 1: pause\n lea -1(%%rcx), %%rcx\n jrcxz 2f\n jmp 1b\n 2:\n"
 
 __attribute__((target("avx512f,avx512bw"))) static void turn_avx512(const struct vectors *in,
 								    struct vectors *out)
 {
 	__asm__ volatile(EACH32(Z_LOAD) EACH8(K_LOAD) SPIN EACH32(Z_SAVE) EACH8(K_SAVE)
-			 : : [in] "r"(in), [out] "r"(out)
+			 :
+			 : [in] "r"(in), [out] "r"(out)
 			 : "rcx", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-			   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
-			   "k1", "k2", "k3", "k4", "k5", "k6", "k7");
+			   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+			   "xmm15", "k1", "k2", "k3", "k4", "k5", "k6", "k7");
 }
 
 static void turn_sse(const struct vectors *in, struct vectors *out)
 {
 	__asm__ volatile(EACH16(X_LOAD) SPIN EACH16(X_SAVE)
-			 : : [in] "r"(in), [out] "r"(out)
+			 :
+			 : [in] "r"(in), [out] "r"(out)
 			 : "rcx", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-			   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+			   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+			   "xmm15");
 }
 
 static uint32_t rdpkru(void)
@@ -126,5 +130,22 @@ const char *registers_turn(void)
 		return "a mask register changed";
 	if (has_pku && rdpkru() != pkru)
 		return "PKRU changed";
+	return NULL;
+}
+
+/* The unused end of the stack: nobody may write there. */
+const char *stack_turn(void)
+{
+	volatile unsigned char *sp = (unsigned char *)__builtin_frame_address(0) - 4096;
+
+	for (int i = 0; i < 60000; i++)
+		sp[-i] = (unsigned char)(i * 13 + 5);
+	for (volatile int i = 0; i < 30000; i++)
+		;
+	for (int i = 0; i < 60000; i++) {
+		if (sp[-i] != (unsigned char)(i * 13 + 5)) {
+			return "a byte below the stack pointer changed";
+		}
+	}
 	return NULL;
 }

@@ -8,10 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/futex.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -57,7 +54,8 @@ static void harm(const char *fmt, ...)
 static void expect(long ret, long want, const char *what)
 {
 	if (ret != want)
-		harm("%s returned %ld (%s), not %ld", what, ret, ret < 0 ? strerror(errno) : "", want);
+		harm("%s returned %ld (%s), not %ld", what, ret, ret < 0 ? strerror(errno) : "",
+		     want);
 }
 
 static void on_signal(int sig)
@@ -121,39 +119,24 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* The unused end of the stack: nobody may write there. */
-static void busy_stack(void)
-{
-	volatile unsigned char *sp = (unsigned char *)__builtin_frame_address(0) - 4096;
-
-	for (int i = 0; i < 60000; i++)
-		sp[-i] = (unsigned char)(i * 13 + 5);
-	for (volatile int i = 0; i < 30000; i++)
-		;
-	for (int i = 0; i < 60000; i++) {
-		if (sp[-i] != (unsigned char)(i * 13 + 5)) {
-			harm("byte %d below the stack pointer changed", i + 4096);
-			break;
-		}
-	}
-}
-
 static void check_mask(const sigset_t *want)
 {
 	sigset_t is;
 
 	pthread_sigmask(SIG_BLOCK, NULL, &is);
 	if (memcmp(&is, want, 8))
-		harm("signal mask is %#lx, not %#lx", *(unsigned long *)&is, *(unsigned long *)want);
+		harm("signal mask is %#lx, not %#lx", *(unsigned long *)&is,
+		     *(unsigned long *)want);
 }
 
 static void step_busy(void)
 {
 	const char *changed = registers_turn();
 
+	if (!changed)
+		changed = stack_turn();
 	if (changed)
 		harm("%s", changed);
-	busy_stack();
 }
 
 static void step_nanosleep(void)
@@ -370,8 +353,9 @@ SIMPLE(sigwait, "rt_sigtimedwait", step_sigtimedwait);
 static void run_threads(struct victim *v)
 {
 	static void (*const steps[])(void) = {
-		step_busy, step_nanosleep, step_epoll_inf, step_epoll_fin, step_poll, step_ppoll,
-		step_read, step_select, step_futex_timed, step_recv, step_sigtimedwait, step_mixed,
+		step_busy,	  step_nanosleep, step_epoll_inf,    step_epoll_fin,
+		step_poll,	  step_ppoll,	  step_read,	     step_select,
+		step_futex_timed, step_recv,	  step_sigtimedwait, step_mixed,
 	};
 	static struct life lives[MAX_THREADS];
 
@@ -385,7 +369,9 @@ static void run_threads(struct victim *v)
 	}
 	live(&lives[0]);
 }
-static const struct victim_kind kind_threads = { .name = "12 threads, mixed", .run = run_threads, .threads = 12 };
+static const struct victim_kind kind_threads = { .name = "12 threads, mixed",
+						 .run = run_threads,
+						 .threads = 12 };
 
 /* Waits that only a handler may end: it must have run when they return. */
 static void step_suspend(void)
@@ -410,7 +396,9 @@ static void run_suspend(struct victim *v)
 	tick_signal(SIGUSR1, 4000, true);
 	live(&l);
 }
-static const struct victim_kind kind_suspend = { .name = "sigsuspend", .run = run_suspend, .threads = 1 };
+static const struct victim_kind kind_suspend = { .name = "sigsuspend",
+						 .run = run_suspend,
+						 .threads = 1 };
 
 /* Signals queued from outside, numbered: none may be lost, doubled or out of order. */
 static void on_queued(int sig, siginfo_t *si, void *uc)
@@ -438,16 +426,14 @@ static void run_signals(struct victim *v)
 	tick_signal(SIGALRM, 3000, false);
 	live(&l);
 }
-static const struct victim_kind kind_signals = { .name = "queued signals", .run = run_signals, .threads = 1, .signals = true };
+static const struct victim_kind kind_signals = { .name = "queued signals",
+						 .run = run_signals,
+						 .threads = 1,
+						 .signals = true };
 
-static void run_stopped(struct victim *v)
-{
-	struct life l = { 0, step_nanosleep };
-
-	begin(v);
-	live(&l);
-}
-static const struct victim_kind kind_stopped = { .name = "stopped by SIGSTOP", .run = run_stopped, .stopped = true };
+static const struct victim_kind kind_stopped = { .name = "stopped by SIGSTOP",
+						 .run = run_nanosleep,
+						 .stopped = true };
 
 /* A tree that never keeps still; exit statuses must arrive. */
 static void forks(int index)
@@ -486,7 +472,9 @@ static void run_forker(struct victim *v)
 	v->ready = 1;
 	forks(0);
 }
-static const struct victim_kind kind_forker = { .name = "forking tree", .run = run_forker, .threads = 4 };
+static const struct victim_kind kind_forker = { .name = "forking tree",
+						.run = run_forker,
+						.threads = 4 };
 
 /* Neither vDSO nor [vvar]: gadgets come from ordinary text. */
 static void run_no_vdso(struct victim *v)
@@ -499,14 +487,17 @@ static void run_no_vdso(struct victim *v)
 	begin(v);
 	f = fopen("/proc/self/maps", "r");
 	while (f && fgets(line, sizeof(line), f)) {
-		if ((strstr(line, "[vdso]") || strstr(line, "[vvar")) && sscanf(line, "%lx-%lx", &a, &b) == 2)
+		if ((strstr(line, "[vdso]") || strstr(line, "[vvar")) &&
+		    sscanf(line, "%lx-%lx", &a, &b) == 2)
 			munmap((void *)a, b - a);
 	}
 	if (f)
 		fclose(f);
 	live(&l);
 }
-static const struct victim_kind kind_no_vdso = { .name = "without vDSO", .run = run_no_vdso, .threads = 1 };
+static const struct victim_kind kind_no_vdso = { .name = "without vDSO",
+						 .run = run_no_vdso,
+						 .threads = 1 };
 
 /* May not have memory both writable and executable (kernel 6.3). */
 static void run_mdwe(struct victim *v)
@@ -517,62 +508,60 @@ static void run_mdwe(struct victim *v)
 	prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
 	live(&l);
 }
-static const struct victim_kind kind_mdwe = { .name = "no writable code", .run = run_mdwe, .threads = 1 };
+static const struct victim_kind kind_mdwe = { .name = "no writable code",
+					      .run = run_mdwe,
+					      .threads = 1 };
 
 /* An allow list with errors for the rest, as container engines set. */
-#define ALLOW(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-
-static void filter(struct sock_filter *f, size_t n)
-{
-	struct sock_fprog prog = { .len = (unsigned short)n, .filter = f };
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
-		harm("seccomp: %s", strerror(errno));
-}
+#define ALLOW(nr)                                                                                  \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 static void run_seccomp(struct victim *v)
 {
-	struct sock_filter f[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		/* pause is not among them: another call to sleep in must be found */
-		ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_mmap), ALLOW(SYS_munmap), ALLOW(SYS_futex),
-		ALLOW(SYS_ppoll), ALLOW(SYS_rt_sigprocmask), ALLOW(SYS_rt_sigreturn), ALLOW(SYS_getpid),
-		ALLOW(SYS_gettid), ALLOW(SYS_nanosleep), ALLOW(SYS_clock_nanosleep),
-		ALLOW(SYS_clock_gettime), ALLOW(SYS_exit_group), ALLOW(SYS_restart_syscall),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-	};
 	struct life l = { 0, step_mixed };
 
 	begin(v);
-	filter(f, sizeof(f) / sizeof(f[0]));
+	filter_allow_list();
 	live(&l);
 }
-static const struct victim_kind kind_seccomp = { .name = "seccomp allow list", .run = run_seccomp, .threads = 1 };
+static const struct victim_kind kind_seccomp = { .name = "seccomp allow list",
+						 .run = run_seccomp,
+						 .threads = 1 };
 
-/* Death for nearly everything: no call that sleeps, no futex, no mmap. */
 static void run_strict(struct victim *v)
 {
-	struct sock_filter f[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_rt_sigprocmask), ALLOW(SYS_rt_sigreturn),
-		ALLOW(SYS_clock_gettime), ALLOW(SYS_exit_group),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-	};
 	struct life l = { 0, step_busy };
 
 	begin(v);
-	filter(f, sizeof(f) / sizeof(f[0]));
+	filter_kill_list();
 	live(&l);
 }
-static const struct victim_kind kind_strict = { .name = "seccomp that kills", .run = run_strict, .threads = 1 };
+static const struct victim_kind kind_strict = { .name = "seccomp that kills",
+						.run = run_strict,
+						.threads = 1 };
 
 const struct victim_kind *const victim_kinds[] = {
-	&kind_busy, &kind_nanosleep, &kind_epoll_inf, &kind_epoll_fin, &kind_epoll_pwait, &kind_poll,
-	&kind_ppoll, &kind_read, &kind_select, &kind_futex, &kind_recv, &kind_sem, &kind_sigwait,
-	&kind_suspend, &kind_threads, &kind_signals, &kind_stopped, &kind_forker, &kind_no_vdso,
-	&kind_mdwe, &kind_seccomp, &kind_strict, NULL,
+	&kind_busy,
+	&kind_nanosleep,
+	&kind_epoll_inf,
+	&kind_epoll_fin,
+	&kind_epoll_pwait,
+	&kind_poll,
+	&kind_ppoll,
+	&kind_read,
+	&kind_select,
+	&kind_futex,
+	&kind_recv,
+	&kind_sem,
+	&kind_sigwait,
+	&kind_suspend,
+	&kind_threads,
+	&kind_signals,
+	&kind_stopped,
+	&kind_forker,
+	&kind_no_vdso,
+	&kind_mdwe,
+	&kind_seccomp,
+	&kind_strict,
+	NULL,
 };
