@@ -513,8 +513,6 @@ static const struct victim_kind kind_mdwe = { .name = "no writable code",
 					      .threads = 1 };
 
 /* An allow list with errors for the rest, as container engines set. */
-#define ALLOW(nr)                                                                                  \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 static void run_seccomp(struct victim *v)
 {
