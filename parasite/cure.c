@@ -70,7 +70,8 @@ static int add_all(struct remote *r, struct journal_entry *const *entries, size_
 
 		/* Nothing of ours is in these. */
 		if (add(r, pids[k], 0, &other))
-			log_warn("pid %d: %s, so a call of it may end with EINTR", pids[k], other.why);
+			log_warn("pid %d: %s, so a call of it may end with EINTR", pids[k],
+				 other.why);
 	}
 	return 0;
 }
@@ -83,7 +84,8 @@ static bool find_thread(struct remote *r, const struct cure_record *c, struct ta
 	if (!t || t->starttime != c->starttime)
 		return false;
 	for (size_t i = 0; i < t->pub.n_threads; i++) {
-		if (t->pub.threads[i].tid == c->tid && t->tp[i].seized && !t->pub.threads[i].exited) {
+		if (t->pub.threads[i].tid == c->tid && t->tp[i].seized &&
+		    !t->pub.threads[i].exited) {
 			*ret_t = t;
 			*ret_i = i;
 			return true;

@@ -53,7 +53,8 @@ static int look_all(struct remote *r, struct err *e)
 
 static int look_filters(struct remote *r, struct err *e)
 {
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		int ret = seccomp_look(r, t, i, e);
 
 		if (ret)
@@ -62,7 +63,8 @@ static int look_filters(struct remote *r, struct err *e)
 	for (size_t k = 0; k < r->n; k++) {
 		if (!r->tasks[k]->strict)
 			continue;
-		log_debug("filters of pid %d forbid our calls: suspended, under a guard", r->tasks[k]->pub.pid);
+		log_debug("filters of pid %d forbid our calls: suspended, under a guard",
+			  r->tasks[k]->pub.pid);
 		guard_begin(r);
 	}
 	return 0;
@@ -73,12 +75,13 @@ static int journal_threads(struct remote *r, struct err *e)
 	size_t n = 0;
 	int ret;
 
-	for_each_thread(r, t, i)
-		n++;
-	ret = journal_reserve(r->j, n * (sizeof(struct journal_entry) + sizeof(struct cure_record)), e);
+	for_each_thread(r, t, i) n++;
+	ret = journal_reserve(r->j, n * (sizeof(struct journal_entry) + sizeof(struct cure_record)),
+			      e);
 	if (ret)
 		return ret;
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		const struct remote_thread *th = &t->pub.threads[i];
 		struct cure_record c = {
 			.size = sizeof(c),
@@ -121,7 +124,8 @@ int threads_park(struct remote *r, struct err *e)
 {
 	static const uint64_t all = ~0ull;
 
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		int ret;
 
 		if (!t->tp[i].parked || t->tp[i].stop == STOP_NONE)
@@ -356,8 +360,7 @@ static int enter(struct remote *r, struct err *e)
 		ret = map_inside(r, e);
 	if (ret)
 		return ret;
-	for_each_thread(r, t, i)
-		threads++;
+	for_each_thread(r, t, i) threads++;
 	for (size_t k = 0; k < r->n; k++) {
 		ret = map_here(r, r->tasks[k], e);
 		if (!ret)
@@ -384,7 +387,8 @@ int remote_enter(struct remote *r, size_t data_size, size_t data_thread, struct 
 	} else {
 		guard_end(r);
 		/* Records without a change: they say what is so anyway. */
-		for_each_thread(r, t, i) {
+		for_each_thread(r, t, i)
+		{
 			journal_done(t->tp[i].je);
 			t->tp[i].parked = false;
 		}
@@ -484,7 +488,8 @@ int remote_run(struct remote *r, struct err *e)
 		if (ret)
 			return ret;
 	}
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		const struct remote_thread *th = &t->pub.threads[i];
 
 		if (th->ring && th->prog.sealed && th->ring->calls == th->prog.calls &&

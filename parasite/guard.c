@@ -57,7 +57,8 @@ static void __attribute__((noreturn)) guard_run(struct remote *r, pid_t tracer, 
 		}
 		/* Its signals are its own business. */
 		if (status >> 16 == PTRACE_EVENT_STOP)
-			ptrace(WSTOPSIG(status) == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN, tracer, 0, 0);
+			ptrace(WSTOPSIG(status) == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN, tracer, 0,
+			       0);
 		else if (!(status >> 16))
 			sig = WSTOPSIG(status);
 		if (status >> 16 != PTRACE_EVENT_STOP)

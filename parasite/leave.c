@@ -62,7 +62,8 @@ static int unmap_inside(struct remote *r, struct err *e)
 	for (size_t k = 0; k < r->n; k++) {
 		struct task_priv *t = r->tasks[k];
 
-		t->driven = t->arena_there && t->driver < t->pub.n_threads && thread_parked(t, t->driver);
+		t->driven = t->arena_there && t->driver < t->pub.n_threads &&
+			    thread_parked(t, t->driver);
 		any |= t->driven;
 	}
 	if (!any)
@@ -110,7 +111,8 @@ int leave_home(struct remote *r, struct err *e)
 
 	if (ret)
 		return ret;
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		const struct remote_thread *th = &t->pub.threads[i];
 
 		/* What could not be brought here stays parked: its record stays, too. */
@@ -121,7 +123,8 @@ int leave_home(struct remote *r, struct err *e)
 		    errno != ESRCH)
 			return thread_error(t, i, "ptrace", e);
 	}
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		if (!t->tp[i].parked || t->tp[i].stop != STOP_EVENT || t->arena_there)
 			continue;
 		t->tp[i].parked = false;
@@ -140,8 +143,7 @@ int remote_leave(struct remote *r, struct err *e)
 	r->inside = false;
 	for (size_t k = 0; k < r->n; k++)
 		r->tasks[k]->going_out = true;
-	for_each_thread(r, t, i)
-		prog_free(&t->pub.threads[i].prog);
+	for_each_thread(r, t, i) prog_free(&t->pub.threads[i].prog);
 	/* An entering that failed early may have left some at home: while frozen they are parked first. */
 	if (r->frozen)
 		ret = threads_park(r, e);

@@ -7,6 +7,7 @@
 
 #define N(name) [SYS_##name] = #name
 
+/* clang-format off */
 static const char *const names[] = {
 	N(read), N(write), N(open), N(close), N(stat), N(fstat), N(lstat), N(poll), N(lseek),
 	N(mmap), N(mprotect), N(munmap), N(brk), N(rt_sigaction), N(rt_sigprocmask),
@@ -57,6 +58,7 @@ static const char *const names[] = {
 	N(landlock_restrict_self), N(memfd_secret), N(process_mrelease), N(futex_waitv),
 	N(set_mempolicy_home_node),
 };
+/* clang-format on */
 
 const char *syscall_name(unsigned nr, char *buf, size_t size)
 {

@@ -21,9 +21,6 @@
 #include "base/io.h"
 #include "parasite/names.h"
 
-/* Defined in the blob; only their offsets inside it are used. */
-extern const char blob_entry[], blob_spawn[];
-
 #define ALIGN_UP(v, a) (((v) + (a)-1) & ~((size_t)(a)-1))
 #define CACHE_LINE 64
 
@@ -32,14 +29,17 @@ int arena_init(struct arena *a, void *base, size_t len, struct err *e)
 	size_t blob = (size_t)(parasite_blob_end - parasite_blob_start), code = page_up(blob);
 
 	if (len < code + CACHE_LINE + sizeof(*a->head))
-		return err_set(e, ERR_GENERAL, EINVAL, "lay out", "arena", "%zu bytes are too few", len);
+		return err_set(e, ERR_GENERAL, EINVAL, "lay out", "arena", "%zu bytes are too few",
+			       len);
 	memcpy(base, parasite_blob_start, blob);
 	*a = (struct arena){
 		.base = base,
 		.len = len,
 		.used = code,
-		.blob_entry = (void (*)(struct sv_ring *))((char *)base + (blob_entry - parasite_blob_start)),
-		.blob_spawn = (long (*)(void *, size_t))((char *)base + (blob_spawn - parasite_blob_start)),
+		.blob_entry = (void (*)(struct sv_ring *))((char *)base +
+							   (blob_entry - parasite_blob_start)),
+		.blob_spawn = (long (*)(void *, size_t))((char *)base +
+							 (blob_spawn - parasite_blob_start)),
 	};
 	/* Alone in its cache line: every thread writes it. */
 	a->head = arena_alloc(a, sizeof(*a->head));
@@ -52,7 +52,8 @@ static void *arena_take(struct arena *a, size_t n, size_t align)
 	size_t at = ALIGN_UP(a->used, align);
 
 	if (at > a->len || n > a->len - at) {
-		fprintf(stderr, "stasis: arena of %zu bytes is full (%zu more wanted)\n", a->len, n);
+		fprintf(stderr, "stasis: arena of %zu bytes is full (%zu more wanted)\n", a->len,
+			n);
 		/* Not a plain exit: handlers of the coordinator must not run half-way through. */
 		abort();
 	}
@@ -272,7 +273,8 @@ static void print_call(const struct sv_call *c, size_t i, const char *note, FILE
 		else
 			print_arg(f, c->a[k]);
 	}
-	fprintf(f, ")%s%s%s\n", c->nr & SV_IGN ? " may fail" : "", note ? "\t# " : "", note ? note : "");
+	fprintf(f, ")%s%s%s\n", c->nr & SV_IGN ? " may fail" : "", note ? "\t# " : "",
+		note ? note : "");
 }
 
 void prog_print(const struct prog *p, FILE *f)
@@ -287,7 +289,8 @@ int prog_err(const struct prog *p, const struct sv_ring *r, struct err *e)
 	char name[32];
 
 	if (i >= p->n)
-		return err_set(e, ERR_GENERAL, EPROTO, "run", "program", "all %zu calls were done", p->n);
+		return err_set(e, ERR_GENERAL, EPROTO, "run", "program", "all %zu calls were done",
+			       p->n);
 	errno = p->calls[i].res < 0 ? (int)-p->calls[i].res : EPROTO;
 	return err_sys(e, syscall_name(SV_NR(p->calls[i].nr), name, sizeof(name)), "%s",
 		       p->notes[i] ? p->notes[i] : "inside the task");

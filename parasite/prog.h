@@ -20,11 +20,11 @@
 struct err;
 
 struct arena {
-	char *base;		/* the same address on both sides */
-	size_t len;		/* reserved; touched only as far as used */
+	char *base; /* the same address on both sides */
+	size_t len; /* reserved; touched only as far as used */
 	size_t used;
 	struct sv_head *head;
-	void (*blob_entry)(struct sv_ring *ring);	/* address inside the arena */
+	void (*blob_entry)(struct sv_ring *ring); /* address inside the arena */
 	long (*blob_spawn)(void *clone_args, size_t size);
 };
 
@@ -52,9 +52,9 @@ uint64_t arena_find_hole(const uint64_t (*ranges)[2], size_t n, size_t need);
 
 struct prog {
 	struct arena *arena;
-	struct sv_call *calls;	/* malloc'ed while growing, in the arena once sealed */
+	struct sv_call *calls; /* malloc'ed while growing, in the arena once sealed */
 	size_t n, cap;
-	const char **notes;	/* why each call is made; static strings; for --plan and errors */
+	const char **notes; /* why each call is made; static strings; for --plan and errors */
 	int sealed;
 };
 
@@ -62,8 +62,7 @@ void prog_init(struct prog *p, struct arena *a);
 void prog_free(struct prog *p);
 /* Append a call; returns its index. Unused arguments are 0. */
 size_t prog_call_(struct prog *p, const char *note, uint64_t nr, const uint64_t a[6]);
-#define prog_call(p, note, nr, ...)                                                                \
-	prog_call_(p, note, nr, (const uint64_t[6]){ __VA_ARGS__ })
+#define prog_call(p, note, nr, ...) prog_call_(p, note, nr, (const uint64_t[6]){ __VA_ARGS__ })
 /* Append all calls of @src, an unsealed program over the same arena, and free it. */
 void prog_append(struct prog *p, struct prog *src);
 /* Make argument @arg of the call appended last the result of call @of. */
@@ -87,6 +86,8 @@ void ring_post(struct sv_ring *r, const struct prog *p);
 /* Wait until head->pending is 0, at most @timeout_us; -ETIMEDOUT. @alive is asked now and then; non-zero ends the wait with that value. */
 int head_wait(struct sv_head *h, uint64_t timeout_us, int (*alive)(void *), void *ctx);
 
+/* The blob as it lies in our own text; of its functions only the offsets are used. */
 extern const char parasite_blob_start[], parasite_blob_end[];
+extern const char blob_entry[], blob_spawn[];
 
 #endif

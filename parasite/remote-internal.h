@@ -42,36 +42,37 @@
 #define STEP_US 10000000ull
 
 enum stop_kind {
-	STOP_NONE,	/* running, as far as we know */
-	STOP_EVENT,	/* in the kernel's signal path: whatever registers are set, restarts are seen to */
-	STOP_ENTRY,	/* a system call is about to be made */
-	STOP_EXIT,	/* a system call was made */
+	STOP_NONE, /* running, as far as we know */
+	STOP_EVENT, /* in the kernel's signal path: whatever registers are set, restarts are seen to */
+	STOP_ENTRY, /* a system call is about to be made */
+	STOP_EXIT,  /* a system call was made */
 };
 
 struct thread_priv {
 	enum stop_kind stop;
 	bool seized, reaped;
-	bool parked;		/* or about to be: has a record in the journal */
-	bool sleep_ok;		/* sleep_nr sleeps; else it is an idle call, and the thread is parked on the spin */
-	uint32_t sleep_nr;	/* a call that its filters allow */
+	bool parked; /* or about to be: has a record in the journal */
+	bool sleep_ok; /* sleep_nr sleeps; else it is an idle call, and the thread is parked on the spin */
+	uint32_t sleep_nr; /* a call that its filters allow */
 	struct journal_entry *je;
 };
 
 struct task_priv {
-	struct remote_task pub;	/* first */
-	struct thread_priv *tp;	/* beside pub.threads */
+	struct remote_task pub; /* first */
+	struct thread_priv *tp; /* beside pub.threads */
 	uint64_t starttime;	/* of the leader: tells a reused pid */
-	size_t driver;		/* the thread that makes calls for the process: the first that lives */
-	uint64_t gadget;	/* address of a `syscall` instruction */
-	uint64_t spin, spin_flags;	/* address of an instruction that jumps to itself given these flags */
+	size_t driver;	 /* the thread that makes calls for the process: the first that lives */
+	uint64_t gadget; /* address of a `syscall` instruction */
+	uint64_t spin,
+		spin_flags; /* address of an instruction that jumps to itself given these flags */
 	uint64_t arena_at, arena_len;
-	bool arena_there;	/* mapped in the task, as far as we know */
-	bool deferred;		/* in a group stop under a v1 freezer: seized by remote_stop() */
-	bool driven;		/* its driver is making a call of ours */
-	int64_t result;		/* of that call */
-	bool no_wx;		/* may not have memory both writable and executable (PR_SET_MDWE) */
-	bool going_out;		/* leaving: a task that dies now is no error */
-	bool strict;		/* has filters that forbid calls of ours: rests on SUSPEND_SECCOMP */
+	bool arena_there; /* mapped in the task, as far as we know */
+	bool deferred;	  /* in a group stop under a v1 freezer: seized by remote_stop() */
+	bool driven;	  /* its driver is making a call of ours */
+	int64_t result;	  /* of that call */
+	bool no_wx;	  /* may not have memory both writable and executable (PR_SET_MDWE) */
+	bool going_out;	  /* leaving: a task that dies now is no error */
+	bool strict;	  /* has filters that forbid calls of ours: rests on SUSPEND_SECCOMP */
 };
 
 struct remote {
@@ -80,16 +81,16 @@ struct remote {
 	struct remote_freeze fz;
 	struct task_priv **tasks;
 	size_t n;
-	struct task_priv **index;	/* open hash by pid */
+	struct task_priv **index; /* open hash by pid */
 	size_t index_size;
-	bool frozen;		/* as we left it */
-	bool no_suspend;	/* PTRACE_O_SUSPEND_SECCOMP is refused to us */
+	bool frozen;	 /* as we left it */
+	bool no_suspend; /* PTRACE_O_SUSPEND_SECCOMP is refused to us */
 	bool stopped;
-	bool inside;		/* the parasite runs in the tasks */
-	size_t xstate_len;	/* of the first thread: room to ask for */
-	pid_t guard;		/* guard.c: the process; 0 none, negative when it could not be */
+	bool inside;	   /* the parasite runs in the tasks */
+	size_t xstate_len; /* of the first thread: room to ask for */
+	pid_t guard;	   /* guard.c: the process; 0 none, negative when it could not be */
 	sigset_t guard_mask;
-	bool cancellable;	/* waits end when the user or the other process wants it */
+	bool cancellable; /* waits end when the user or the other process wants it */
 };
 
 /* Walk over all threads that still have registers. */
@@ -110,7 +111,7 @@ static inline bool thread_parked(const struct task_priv *t, size_t i)
 	return t->tp[i].parked && !t->pub.threads[i].exited;
 }
 
-#define CURE_NO_SLEEP (1u << 31)	/* in sleep_nr: not sleep_ok */
+#define CURE_NO_SLEEP (1u << 31) /* in sleep_nr: not sleep_ok */
 
 /* A record in the journal: all that is needed to put one thread right. Stored, so fields are only ever appended. */
 struct cure_record {
@@ -145,7 +146,6 @@ int threads_to_event(struct remote *r, bool parked, uint64_t deadline_us, struct
 /* Look whether a thread in the parasite got a signal or died; keeps it going. */
 int threads_attend(struct remote *r, struct err *e);
 
-
 /* seize.c */
 /* As remote_stop(), without asking whether we are cancelled and without reading what only images need. */
 int remote_settle(struct remote *r, uint64_t deadline_us, struct err *e);
@@ -178,8 +178,8 @@ int leave_home(struct remote *r, struct err *e);
 
 /* seccomp_eval.c */
 /* The action (SECCOMP_RET_*, with data) of one classic program; out of range accesses count as KILL. */
-uint32_t seccomp_eval(const struct sock_filter *f, size_t n, uint32_t nr, uint32_t arch, uint64_t ip,
-		      const uint64_t args[6]);
+uint32_t seccomp_eval(const struct sock_filter *f, size_t n, uint32_t nr, uint32_t arch,
+		      uint64_t ip, const uint64_t args[6]);
 /* Fill sleep_nr, sleep_ok of a stopped thread, and the task's strict. */
 int seccomp_look(struct remote *r, struct task_priv *t, size_t i, struct err *e);
 
@@ -195,8 +195,8 @@ bool eintr_call(int nr);
 bool regs_settle_fast(pid_t tid);
 /* From a register set: a call, what to make of it at its entry, a jump to itself, the parasite. */
 void regs_for_call(struct user_regs_struct *regs, uint64_t gadget, uint32_t nr);
-void regs_replace_call(struct user_regs_struct *regs, uint64_t nr, const uint64_t a[6], uint64_t back_to,
-		       uint64_t back_flags);
+void regs_replace_call(struct user_regs_struct *regs, uint64_t nr, const uint64_t a[6],
+		       uint64_t back_to, uint64_t back_flags);
 void regs_for_spin(struct user_regs_struct *regs, uint64_t spin, uint64_t flags);
 void regs_for_blob(struct user_regs_struct *regs, uint64_t entry, uint64_t ring, uint64_t sp);
 int64_t regs_result(const struct user_regs_struct *regs);
@@ -207,6 +207,6 @@ ssize_t text_spin(const unsigned char *text, size_t n, uint64_t *ret_flags);
 extern const int sleep_calls[];
 /* Calls that do nothing, for those whose filters allow no sleep. */
 extern const int idle_calls[];
-#define SECCOMP_ARCH_NATIVE 0xc000003eu	/* AUDIT_ARCH_X86_64 */
+#define SECCOMP_ARCH_NATIVE 0xc000003eu /* AUDIT_ARCH_X86_64 */
 
 #endif

@@ -131,8 +131,8 @@ static bool thread_is_dead(const struct task_priv *t, size_t i)
 
 static int ended_error(const struct task_priv *t, size_t i, struct err *e)
 {
-	return err_set(e, ERR_TARGET, ESRCH, "hold", "process", "thread %d of pid %d ended meanwhile",
-		       t->pub.threads[i].tid, t->pub.pid);
+	return err_set(e, ERR_TARGET, ESRCH, "hold", "process",
+		       "thread %d of pid %d ended meanwhile", t->pub.threads[i].tid, t->pub.pid);
 }
 
 static void sigchld_block(sigset_t *old)
@@ -261,7 +261,8 @@ int thread_until(struct remote *r, struct task_priv *t, size_t i, enum stop_kind
 
 int threads_to_event(struct remote *r, bool parked, uint64_t deadline_us, struct err *e)
 {
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		struct thread_priv *p = &t->tp[i];
 		pid_t tid = t->pub.threads[i].tid;
 
@@ -273,7 +274,8 @@ int threads_to_event(struct remote *r, bool parked, uint64_t deadline_us, struct
 			return thread_error(t, i, "ptrace", e);
 		p->stop = STOP_NONE;
 	}
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		int ret;
 
 		if (!t->tp[i].seized || t->tp[i].stop == STOP_EVENT || (parked && !t->tp[i].parked))
@@ -288,7 +290,8 @@ int threads_to_event(struct remote *r, bool parked, uint64_t deadline_us, struct
 /* A stop signal sent to a task that runs the parasite: it takes its effect on the process, not on the batch. */
 int threads_attend(struct remote *r, struct err *e)
 {
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		pid_t tid = t->pub.threads[i].tid;
 		int status, ret;
 
@@ -393,7 +396,8 @@ int remote_detach(struct remote *r, struct err *e)
 	stop_rest(r);
 	if (r->inside)
 		ret = remote_leave(r, e);
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		if (!t->tp[i].seized)
 			continue;
 		if (ptrace(PTRACE_DETACH, t->pub.threads[i].tid, 0, 0))
@@ -411,7 +415,8 @@ int remote_detach(struct remote *r, struct err *e)
 		remote_frozen(r, false, &(struct err){ 0 });
 	else
 		ret = remote_frozen(r, false, e);
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		if (t->tp[i].seized)
 			detach_late(r, t, i);
 	}

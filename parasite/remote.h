@@ -46,33 +46,34 @@ struct remote_freeze {
 };
 
 struct remote_rseq {
-	uint64_t ptr;		/* 0: not registered */
+	uint64_t ptr; /* 0: not registered */
 	uint32_t size, sig;
 };
 
 struct remote_thread {
 	struct remote_task *task;
-	pid_t tid;		/* as we see it */
-	struct user_regs_struct regs;	/* as it must go on: interrupted calls and rseq sections put right */
+	pid_t tid; /* as we see it */
+	struct user_regs_struct
+		regs; /* as it must go on: interrupted calls and rseq sections put right */
 	uint64_t sigmask;
-	void *xstate;		/* NT_X86_XSTATE as the kernel gives it, xstate_len bytes */
+	void *xstate; /* NT_X86_XSTATE as the kernel gives it, xstate_len bytes */
 	size_t xstate_len;
 	struct remote_rseq rseq;
 	uint64_t robust_list, robust_len;
-	bool compat;		/* 32-bit code */
-	bool group_stopped;	/* was stopped by job control; returns to that */
-	int stop_sig;		/* then: the signal */
-	bool exited;		/* a dead leader whose threads live on: no registers */
-	struct sv_ring *ring;	/* between enter and leave */
-	struct prog prog;	/* what remote_run() executes in it, once; see there */
+	bool compat;	      /* 32-bit code */
+	bool group_stopped;   /* was stopped by job control; returns to that */
+	int stop_sig;	      /* then: the signal */
+	bool exited;	      /* a dead leader whose threads live on: no registers */
+	struct sv_ring *ring; /* between enter and leave */
+	struct prog prog;     /* what remote_run() executes in it, once; see there */
 };
 
 struct remote_task {
-	pid_t pid;		/* thread group, as we see it */
-	struct remote_thread *threads;	/* [0] is the leader */
+	pid_t pid;		       /* thread group, as we see it */
+	struct remote_thread *threads; /* [0] is the leader */
 	size_t n_threads;
-	struct arena arena;	/* between enter and leave */
-	bool no_parasite;	/* 32-bit code: remote_enter() refuses */
+	struct arena arena; /* between enter and leave */
+	bool no_parasite;   /* 32-bit code: remote_enter() refuses */
 };
 
 /* @r lives until remote_free(), which detaches what is still held (after remote_leave()). */

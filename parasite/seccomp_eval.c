@@ -132,8 +132,8 @@ static int64_t jump(const struct machine *m, const struct sock_filter *f)
 	return yes ? f->jt : f->jf;
 }
 
-uint32_t seccomp_eval(const struct sock_filter *f, size_t n, uint32_t nr, uint32_t arch, uint64_t ip,
-		      const uint64_t args[6])
+uint32_t seccomp_eval(const struct sock_filter *f, size_t n, uint32_t nr, uint32_t arch,
+		      uint64_t ip, const uint64_t args[6])
 {
 	struct seccomp_data data = { .nr = (int)nr, .arch = arch, .instruction_pointer = ip };
 	struct machine m = { .data = &data };
@@ -246,15 +246,17 @@ static int dispatch_look(const struct task_priv *t, size_t i, struct err *e)
 
 	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, sizeof(c), &c) || !c.mode)
 		return 0;
-	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
-		       "thread %d of pid %d uses syscall user dispatch (PR_SET_SYSCALL_USER_DISPATCH)",
-		       tid, t->pub.pid);
+	return err_set(
+		e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
+		"thread %d of pid %d uses syscall user dispatch (PR_SET_SYSCALL_USER_DISPATCH)",
+		tid, t->pub.pid);
 }
 
 int seccomp_look(struct remote *r, struct task_priv *t, size_t i, struct err *e)
 {
 	static const uint64_t zero[6], idle[6] = { (uint64_t)-1 };
-	const uint64_t map[6] = { t->arena_at, t->arena_len, ARENA_PROT, ARENA_FLAGS, (uint64_t)-1, 0 };
+	const uint64_t map[6] = { t->arena_at, t->arena_len, ARENA_PROT,
+				  ARENA_FLAGS, (uint64_t)-1, 0 };
 	const uint64_t unmap[6] = { t->arena_at, t->arena_len };
 	const uint64_t wait[6] = { t->arena_at, 0, 1 };
 	_cleanup_(filters_free) struct filters f = { .n = 0 };

@@ -69,8 +69,9 @@ static int seize_refused(struct task_priv *t, size_t i, struct err *e)
 	}
 	errno = EPERM;
 	err_sys(e, "seize", "thread %d of pid %d", th->tid, t->pub.pid);
-	return err_hint(e, "this needs CAP_SYS_PTRACE over the task; with CAP_SYS_PTRACE in place, look at "
-			   "kernel.yama.ptrace_scope");
+	return err_hint(
+		e, "this needs CAP_SYS_PTRACE over the task; with CAP_SYS_PTRACE in place, look at "
+		   "kernel.yama.ptrace_scope");
 }
 
 static int thread_seize(struct remote *r, struct task_priv *t, size_t i, struct err *e)
@@ -272,7 +273,8 @@ static int explain_late(struct task_priv *t, size_t i, int ret, bool last, struc
 		return err_hint(e, "try again, or with a longer --timeout");
 	}
 	if (last && wchan[0] && wchan[0] != '0')
-		return err_hint(e, "it is in the kernel, in %s, and cannot be interrupted there", wchan);
+		return err_hint(e, "it is in the kernel, in %s, and cannot be interrupted there",
+				wchan);
 	return ret;
 }
 
@@ -377,7 +379,8 @@ static bool threads_agree(const struct task_priv *t)
 	return st.st_nlink == 2 + live;
 }
 
-static int stop_newcomers(struct remote *r, struct task_priv *t, uint64_t deadline_us, struct err *e)
+static int stop_newcomers(struct remote *r, struct task_priv *t, uint64_t deadline_us,
+			  struct err *e)
 {
 	while (!threads_agree(t)) {
 		size_t known = t->pub.n_threads, n = 0;
@@ -481,7 +484,8 @@ static int stop_all(struct remote *r, uint64_t deadline_us, struct err *e)
 	}
 	if (ret)
 		return ret;
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		if (!t->tp[i].seized || t->tp[i].stop == STOP_EVENT)
 			continue;
 		ret = thread_collect(r, t, i, deadline_us, e);
@@ -517,7 +521,8 @@ int remote_stop(struct remote *r, uint64_t deadline_us, struct err *e)
 	r->cancellable = false;
 	if (ret)
 		return ret;
-	for_each_thread(r, t, i) {
+	for_each_thread(r, t, i)
+	{
 		ret = unless_gone(t, i, thread_capture_rest(r, t, i, e), e);
 		if (ret)
 			return ret;
@@ -530,8 +535,8 @@ int remote_stop(struct remote *r, uint64_t deadline_us, struct err *e)
 				break;
 		}
 		if (t->driver == t->pub.n_threads)
-			return err_set(e, ERR_TARGET, ESRCH, "stop", "process", "pid %d ended meanwhile",
-				       t->pub.pid);
+			return err_set(e, ERR_TARGET, ESRCH, "stop", "process",
+				       "pid %d ended meanwhile", t->pub.pid);
 	}
 	return 0;
 }

@@ -42,7 +42,8 @@ static void test_allow_list(void **state)
 	assert_int_equal(EVAL(f, SYS_pause, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(EVAL(f, SYS_mmap, 0), SECCOMP_RET_ERRNO);
 	assert_int_equal(EVAL(f, 0x40000001, 0), SECCOMP_RET_KILL_PROCESS);
-	assert_int_equal(seccomp_eval(f, 10, SYS_futex, AUDIT_ARCH_I386, 0, (const uint64_t[6]){ 0 }),
+	assert_int_equal(seccomp_eval(f, 10, SYS_futex, AUDIT_ARCH_I386, 0,
+				      (const uint64_t[6]){ 0 }),
 			 SECCOMP_RET_KILL_PROCESS);
 }
 
@@ -89,13 +90,15 @@ static void test_bad_programs(void **state)
 
 static void test_text(void **state)
 {
-	static const unsigned char text[] = { 0x90, 0x0f, 0x05, 0xc3, 0xfe, 0x7a, 0xfe, 0xeb, 0xfe };
+	static const unsigned char text[] = {
+		0x90, 0x0f, 0x05, 0xc3, 0xfe, 0x7a, 0xfe, 0xeb, 0xfe
+	};
 	uint64_t flags = 1;
 
 	assert_int_equal(text_gadget(text, sizeof(text)), 1);
 	assert_int_equal(text_gadget(text, 2), -1);
 	assert_int_equal(text_spin(text, sizeof(text), &flags), 5);
-	assert_int_equal(flags, 4);	/* jp: the parity flag */
+	assert_int_equal(flags, 4); /* jp: the parity flag */
 	assert_int_equal(text_spin(text + 6, 3, &flags), 1);
 	assert_int_equal(flags, 0);
 	assert_int_equal(text_spin(text, 5, &flags), -1);
@@ -118,14 +121,30 @@ static void test_spins_spin(void **state)
 		sf = f & 0x80;
 		of = f & 0x800;
 		switch (op >> 1 & 7) {
-		case 0: taken = of; break;
-		case 1: taken = cf; break;
-		case 2: taken = zf; break;
-		case 3: taken = cf || zf; break;
-		case 4: taken = sf; break;
-		case 5: taken = pf; break;
-		case 6: taken = sf != of; break;
-		default: taken = zf || sf != of; break;
+		case 0:
+			taken = of;
+			break;
+		case 1:
+			taken = cf;
+			break;
+		case 2:
+			taken = zf;
+			break;
+		case 3:
+			taken = cf || zf;
+			break;
+		case 4:
+			taken = sf;
+			break;
+		case 5:
+			taken = pf;
+			break;
+		case 6:
+			taken = sf != of;
+			break;
+		default:
+			taken = zf || sf != of;
+			break;
 		}
 		assert_true(taken != (op & 1));
 	}
@@ -150,7 +169,9 @@ static void test_settle(void **state)
 
 static void test_idle_and_sleep(void **state)
 {
-	struct user_regs_struct regs = { .rdi = 7, .rsp = 0x1234, .fs_base = 0x99, .eflags = 0x10602 };
+	struct user_regs_struct regs = {
+		.rdi = 7, .rsp = 0x1234, .fs_base = 0x99, .eflags = 0x10602
+	};
 
 	regs_for_call(&regs, 0x5000, SYS_pause);
 	assert_int_equal(regs.rip, 0x5000);
@@ -158,7 +179,7 @@ static void test_idle_and_sleep(void **state)
 	assert_int_equal(regs.orig_rax, -1);
 	assert_int_equal(regs.rsp, 0x1234);
 	assert_int_equal(regs.fs_base, 0x99);
-	assert_int_equal(regs.eflags & 0x500, 0);	/* no single stepping, direction up */
+	assert_int_equal(regs.eflags & 0x500, 0); /* no single stepping, direction up */
 	regs_for_call(&regs, 0x5000, SYS_close);
 	assert_int_equal(regs.rdi, -1);
 }
@@ -166,9 +187,9 @@ static void test_idle_and_sleep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_allow_list),   cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_bad_programs), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_spins_spin),   cmocka_unit_test(test_settle),
+		cmocka_unit_test(test_allow_list),     cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_bad_programs),   cmocka_unit_test(test_text),
+		cmocka_unit_test(test_spins_spin),     cmocka_unit_test(test_settle),
 		cmocka_unit_test(test_idle_and_sleep),
 	};
 

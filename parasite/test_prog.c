@@ -31,7 +31,8 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct err e;
-	void *base = mmap(NULL, LEN, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *base = mmap(NULL, LEN, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
 
 	assert_ptr_not_equal(base, MAP_FAILED);
 	assert_int_equal(arena_init(&f->a, base, LEN, &e), 0);
@@ -106,7 +107,8 @@ static void test_stops_at_failure(void **state)
 
 	prog_init(&p, &f->a);
 	prog_call(&p, "pid", SYS_getpid, 0);
-	prog_call(&p, "nothing there", SYS_openat, -100, (uint64_t)prog_strdup(&p, "/nonexistent"), 0);
+	prog_call(&p, "nothing there", SYS_openat, -100, (uint64_t)prog_strdup(&p, "/nonexistent"),
+		  0);
 	prog_call(&p, "never", SYS_exit_group, 1);
 	assert_int_equal(run(f, &p), 0);
 	assert_int_equal(f->ring->executed, 1);
@@ -134,7 +136,8 @@ static void spawn(struct fixture *f, uint64_t flags, uint64_t exit_signal, uint6
 	prog_init(&p, &f->a);
 	ca.stack = (uint64_t)ring;
 	ca.stack_size = arena_ring_sp(ring) - ca.stack;
-	prog_call(&p, "spawn", SV_SPAWN | SYS_clone3, (uint64_t)prog_dup(&p, &ca, sizeof(ca)), sizeof(ca));
+	prog_call(&p, "spawn", SV_SPAWN | SYS_clone3, (uint64_t)prog_dup(&p, &ca, sizeof(ca)),
+		  sizeof(ca));
 	if (exit_signal) {
 		prog_call(&p, "reap", SYS_wait4, 0, (uint64_t)word, 0, 0);
 		prog_ref(&p, 0, 0);
@@ -155,7 +158,8 @@ static void spawn(struct fixture *f, uint64_t flags, uint64_t exit_signal, uint6
 static void test_spawn(void **state)
 {
 	spawn(*state, 0, SIGCHLD, SYS_exit_group);
-	spawn(*state, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, 0, SYS_exit);
+	spawn(*state, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, 0,
+	      SYS_exit);
 }
 
 static int dead(void *ctx)
@@ -180,7 +184,8 @@ static void test_hole(void **state)
 
 	assert_true(at > 0x20000000);
 	assert_int_equal(at & (uint64_t)(sysconf(_SC_PAGESIZE) - 1), 0);
-	p = mmap((void *)at, 1 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	p = mmap((void *)at, 1 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+		 -1, 0);
 	assert_int_equal(p, at);
 	munmap(p, 1 << 20);
 	assert_int_equal(arena_find_hole((const uint64_t(*)[2])all, 1, 4096), 0);

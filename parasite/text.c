@@ -41,11 +41,12 @@ int task_memory_read(pid_t pid, uint64_t at, void *buf, size_t n)
 struct line {
 	uint64_t start, end;
 	char perms[5];
-	const char *name;	/* to the line's end, not terminated by itself */
+	const char *name; /* to the line's end, not terminated by itself */
 };
 
 /* Visit the mappings of /proc/PID/maps; a non-zero answer of @see ends it and is returned. */
-static int maps_walk(pid_t pid, int (*see)(const struct line *l, void *ctx), void *ctx, struct err *e)
+static int maps_walk(pid_t pid, int (*see)(const struct line *l, void *ctx), void *ctx,
+		     struct err *e)
 {
 	_cleanup_free_ char *text = NULL;
 	char path[40], *next;
@@ -79,7 +80,7 @@ static int maps_walk(pid_t pid, int (*see)(const struct line *l, void *ctx), voi
 struct text_search {
 	struct task_priv *t;
 	unsigned char *buf;
-	bool writable;	/* look at those too: second pass */
+	bool writable; /* look at those too: second pass */
 };
 
 static bool text_complete(const struct task_priv *t)
@@ -193,7 +194,8 @@ int text_find(struct remote *r, struct task_priv *t, struct err *e)
 	if (!text_complete(t))
 		return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
 			       "pid %d has no mapped code with a %s in it", t->pub.pid,
-			       t->gadget ? "short jump that could wait" : "system call instruction");
+			       t->gadget ? "short jump that could wait" :
+					   "system call instruction");
 	return 0;
 }
 

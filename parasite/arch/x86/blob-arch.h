@@ -35,7 +35,8 @@ BLOB_INLINE long blob_futex(uint32_t *word, int op, uint32_t val)
 
 	__asm__ volatile("syscall"
 			 : "=a"(ret)
-			 : "a"((long)BLOB_NR_FUTEX), "D"(word), "S"((long)op), "d"((uint64_t)val), "r"(r10)
+			 : "a"((long)BLOB_NR_FUTEX), "D"(word), "S"((long)op), "d"((uint64_t)val),
+			   "r"(r10)
 			 : "rcx", "r11", "memory");
 	return ret;
 }
@@ -63,14 +64,14 @@ __asm__(".pushsection parasite,\"ax\",@progbits\n"
 	".hidden blob_spawn\n"
 	".type blob_spawn, @function\n"
 	"blob_spawn:\n"
-	"	mov $435, %eax\n"	/* clone3(rdi, rsi) */
+	"	mov $435, %eax\n" /* clone3(rdi, rsi) */
 	"	syscall\n"
 	"	test %rax, %rax\n"
 	"	jz 1f\n"
 	"	ret\n"
 	"1:	mov (%rsp), %rdi\n"
 	"	xor %ebp, %ebp\n"
-	"	call blob_entry\n"	/* never returns */
+	"	call blob_entry\n" /* never returns */
 	"	ud2\n"
 	".size blob_spawn, . - blob_spawn\n"
 	".popsection\n"

@@ -52,10 +52,11 @@ bool regs_are_compat(const struct user_regs_struct *regs)
  * nothing was transferred, so making the call again loses nothing.
  */
 static const int eintr_calls[] = {
-	SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait, SYS_semop,
-	SYS_semtimedop, SYS_io_getevents, SYS_io_pgetevents, SYS_recvfrom, SYS_recvmsg,
-	SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_accept, SYS_accept4, SYS_connect,
-	SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_io_uring_enter,
+	SYS_epoll_wait, SYS_epoll_pwait,    SYS_epoll_pwait2,  SYS_rt_sigtimedwait, SYS_semop,
+	SYS_semtimedop, SYS_io_getevents,   SYS_io_pgetevents, SYS_recvfrom,	    SYS_recvmsg,
+	SYS_recvmmsg,	SYS_sendto,	    SYS_sendmsg,       SYS_sendmmsg,	    SYS_accept,
+	SYS_accept4,	SYS_connect,	    SYS_read,	       SYS_readv,	    SYS_write,
+	SYS_writev,	SYS_io_uring_enter,
 };
 
 bool eintr_call(int nr)
@@ -150,8 +151,8 @@ void regs_for_call(struct user_regs_struct *regs, uint64_t gadget, uint32_t nr)
 }
 
 /* At a call's entry stop: make it another one, which returns to @back_to. */
-void regs_replace_call(struct user_regs_struct *regs, uint64_t nr, const uint64_t a[6], uint64_t back_to,
-		       uint64_t back_flags)
+void regs_replace_call(struct user_regs_struct *regs, uint64_t nr, const uint64_t a[6],
+		       uint64_t back_to, uint64_t back_flags)
 {
 	regs_plain(regs, back_flags);
 	regs->orig_rax = nr;
@@ -197,13 +198,14 @@ ssize_t text_gadget(const unsigned char *text, size_t n)
 
 /* Conditional short jumps 0x70..0x7f: flags with which each is taken. */
 static const uint64_t jump_flags[16] = {
-	FLAG_OF, 0, FLAG_CF, 0, FLAG_ZF, 0, FLAG_CF, 0, FLAG_SF, 0, FLAG_PF, 0, FLAG_SF, 0, FLAG_ZF, 0,
+	FLAG_OF, 0, FLAG_CF, 0, FLAG_ZF, 0, FLAG_CF, 0,
+	FLAG_SF, 0, FLAG_PF, 0, FLAG_SF, 0, FLAG_ZF, 0,
 };
 
 ssize_t text_spin(const unsigned char *text, size_t n, uint64_t *ret_flags)
 {
 	for (size_t i = 0; i + 1 < n; i++) {
-		if (text[i + 1] != 0xfe)	/* displacement -2: the jump itself */
+		if (text[i + 1] != 0xfe) /* displacement -2: the jump itself */
 			continue;
 		if (text[i] == 0xeb || (text[i] & 0xf0) == 0x70) {
 			*ret_flags = text[i] == 0xeb ? 0 : jump_flags[text[i] & 15];
