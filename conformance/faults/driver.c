@@ -212,7 +212,7 @@ int drive(const struct drive *d)
 	struct work w = { .d = d };
 	struct err e = { 0 };
 	char text[2048];
-	int ret = journal_create(&w.j, "/tmp/killtest", "dump", getpid(), &e);
+	int ret = journal_create(&w.j, d->journals, "dump", getpid(), &e);
 
 	if (!ret) {
 		ret = watchdog_run(w.j, kinds, work, &w, &e);

@@ -57,7 +57,7 @@ static struct {
 	unsigned seed;
 	bool v2;
 	const char *kind, *command;
-	char root[150];
+	char root[150], journals[64];
 	struct target *volatile target; /* the present one */
 	pid_t *worker;
 	int kills, harmed;
@@ -368,9 +368,11 @@ static void explain(const char *what, pid_t pid)
 /* Start a checkpoint, kill at @after_us (mode 0: don't); returns when nothing of it runs any more. */
 static int one(struct target *t, int mode, uint64_t after_us, bool *ret_killed, uint64_t *ret_us)
 {
-	struct drive d = {
-		.cgroup = t->dir, .v2 = g.v2, .seed = (unsigned)rand(), .worker = g.worker
-	};
+	struct drive d = { .cgroup = t->dir,
+			   .v2 = g.v2,
+			   .seed = (unsigned)rand(),
+			   .journals = g.journals,
+			   .worker = g.worker };
 	char dir[] = "/dev/shm/killtest-XXXXXX", cmd[128];
 	struct pollfd p;
 	uint64_t t0;
@@ -409,11 +411,10 @@ static int one(struct target *t, int mode, uint64_t after_us, bool *ret_killed, 
 	}
 	if (waitpid(started, &status, 0) < 0)
 		status = 0;
-	if (g.command) {
-		snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-		if (system(cmd))
-			fprintf(stderr, "%s failed\n", cmd);
-	}
+	/* What a killed one leaves behind on disk: images, and journals without open records. */
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", g.command ? dir : g.journals);
+	if (system(cmd))
+		fprintf(stderr, "%s failed\n", cmd);
 	return ret == 1 ? (WIFEXITED(status) ? WEXITSTATUS(status) : 0) : -1;
 }
 
@@ -508,6 +509,7 @@ static void setup(void)
 		perror(g.root);
 		exit(2);
 	}
+	snprintf(g.journals, sizeof(g.journals), "/dev/shm/killtest-%d", getpid());
 	g.worker = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pthread_create(&thread, NULL, send_signals, NULL);
 }

@@ -48,6 +48,7 @@ void filter_kill_list(void);
 struct drive {
 	const char *cgroup; /* directory in the freezer hierarchy */
 	bool v2;
+	const char *journals; /* directory */
 	unsigned seed;
 	pid_t *worker; /* shared: the pid of the process that does the work */
 };
