@@ -43,6 +43,8 @@ BLOB_INLINE void blob_batch(struct sv_ring *ring)
 			c->res = blob_spawn((void *)c->a[0], c->a[1]);
 		else
 			c->res = blob_syscall((long)SV_NR(nr), c->a);
+		if (nr & SV_EXPECT && (uint64_t)c->res != c->a[5])
+			blob_end();
 		if (blob_failed(c->res) && !(nr & SV_IGN))
 			break;
 		ring->executed = i + 1;

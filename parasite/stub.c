@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/rseq.h>
 #include <sys/socket.h>
@@ -327,12 +328,27 @@ static int post_births(struct stub_set *s)
 	return 0;
 }
 
+/*
+ * A parent that died before its child had asked for the signal would never be
+ * noticed: whoever finds another parent than its own ends at once.
+ */
+static void bind_calls(struct prog *p, pid_t parent)
+{
+	prog_call(p, "end with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	prog_call(p, "see that it lives", SYS_getppid | SV_EXPECT, 0, 0, 0, 0, 0, (uint64_t)parent);
+}
+
+void stub_bind_calls(struct prog *p, const struct stub *st)
+{
+	bind_calls(p, st->parent->pid);
+}
+
 /* What the root does before its own program: drop all that came from us. */
-static void root_prologue(struct stub_set *s, struct prog *p)
+static void root_prologue(struct stub_set *s, struct prog *p, uint64_t flags)
 {
 	uint64_t base = (uint64_t)s->arena.base;
 
-	prog_call(p, "end with the coordinator", SYS_prctl, 1 /* PR_SET_PDEATHSIG */, SIGKILL);
+	bind_calls(p, flags & CLONE_NEWPID ? 0 : flags & CLONE_PARENT ? getppid() : getpid());
 	prog_call(p, "drop memory below the arena", SYS_munmap, 0, base);
 	prog_call(p, "drop memory above the arena", SYS_munmap, base + s->arena.len,
 		  USER_TOP - base - s->arena.len);
@@ -354,7 +370,7 @@ int stubs_birth(struct stub_set *s, uint64_t flags, bool set_pid, struct err *e)
 	int r;
 
 	prog_init(&whole, &s->arena);
-	root_prologue(s, &whole);
+	root_prologue(s, &whole, flags);
 	prog_append(&whole, &root->birth);
 	root->birth = whole;
 	post_births(s);

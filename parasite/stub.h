@@ -78,6 +78,8 @@ int stubs_new(struct stub_set **ret, struct pool *pool, const uint64_t (*ranges)
 void stubs_free(struct stub_set *s);
 struct stub *stub_add(struct stub_set *s, struct stub *parent, pid_t pid, size_t n_threads);
 
+/* Append what ties @st to its parent's life: the first calls of a birth program. */
+void stub_bind_calls(struct prog *p, const struct stub *st);
 /* Append to @p the call that gives birth to @child: @flags for clone3(2), @exit_signal. */
 void stub_spawn_call(struct stub_set *s, struct prog *p, struct stub *child, uint64_t flags,
 		     int exit_signal);

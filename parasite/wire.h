@@ -17,12 +17,14 @@ struct sv_call {
 	int64_t res; /* written back; negative errno on failure */
 };
 
-#define SV_IGN (1ull << 63) /* a failing call does not end the batch */
-#define SV_SPAWN                                                                                   \
-	(1ull                                                                                      \
-	 << 62) /* clone3 whose child starts on its own ring: the word at the top of its stack */
-#define SV_REF                                                                                     \
-	(1ull << 61) /* argument SV_REF_ARG is the result of the call SV_REF_BACK places before */
+/* A failing call does not end the batch. */
+#define SV_IGN (1ull << 63)
+/* clone3 whose child starts on its own ring: the word at the top of its stack. */
+#define SV_SPAWN (1ull << 62)
+/* Argument SV_REF_ARG is the result of the call SV_REF_BACK places before. */
+#define SV_REF (1ull << 61)
+/* The process ends when the result is not the last argument, which the call must not use. */
+#define SV_EXPECT (1ull << 60)
 #define SV_REF_MAKE(arg, back) (SV_REF | (uint64_t)(arg) << 48 | (uint64_t)(back) << 16)
 #define SV_REF_ARG(nr) ((nr) >> 48 & 7)
 #define SV_REF_BACK(nr) ((nr) >> 16 & 0xffffffff)

@@ -474,11 +474,13 @@ static int step_write(void *ctx, struct err *e)
 static int step_post_dump(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
+	struct err late = { 0 };
 
 	c->times.frozen = now_us() - c->t_frozen;
 	stats_dump(c->m, &c->times);
-	if (stats_write(c->m, "dump", e))
-		return -e->code;
+	/* The checkpoint is whole: figures are not worth giving it up. */
+	if (stats_write(c->m, "dump", &late))
+		log_warn("statistics: %s %s: %s", late.op, late.object, late.why);
 	return hooks_run(&c->hooks, HOOK_POST_DUMP, c->o->tree, c->ret_status, e);
 }
 

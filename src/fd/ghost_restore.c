@@ -265,6 +265,26 @@ static int create(int dir, const char *name, const GhostFileEntry *ge)
 	}
 }
 
+/*
+ * A program's file that somebody holds open for writing cannot become the
+ * executable of a process (prctl(2), PR_SET_MM_EXE_FILE): only readers stay.
+ */
+static int reader_only(struct ghost_obj *g, const char *name, struct err *e)
+{
+	char path[40];
+	int fd;
+
+	if (!S_ISREG(g->e->mode) || g->tmpfile)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open", "removed file %s", name);
+	close(g->fd);
+	g->fd = fd;
+	return 0;
+}
+
 static int set_attributes(const struct ghost_obj *g, const char *name, struct err *e)
 {
 	const GhostFileEntry *ge = g->e;
@@ -334,7 +354,8 @@ static int make(struct fd_restore *r, struct ghost_obj *g, const char *name, str
 		g->fd = -EBADF;
 		return err_sys(e, "create", "removed file %s", name);
 	}
-	return fill(r, g, name, e);
+	ret = fill(r, g, name, e);
+	return ret ? ret : reader_only(g, name, e);
 }
 
 int ghost_open(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd, struct err *e)

@@ -64,7 +64,7 @@ static struct stub *helper_new(struct plan *p, struct stub *parent, pid_t pid)
 
 	h->temporary = true;
 	h->no_threads_wait = true;
-	prog_call(b, "end with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	stub_bind_calls(b, h);
 	/* Ends when the builds begin: by then everybody who needed it is there. */
 	prog_call(&h->threads[0].build, "end", SYS_exit | SV_IGN, 0);
 	return h;
@@ -95,7 +95,8 @@ static struct stub *sibling_in_session(struct task *c, pid_t sid)
 	for (size_t i = 0; i < c->parent->n_children; i++) {
 		struct task *s = c->parent->children[i];
 
-		if (s != c && s->stub && s->sid == sid && s->state != TASK_ZOMBIE)
+		/* One that is to be a zombie lives until the builds. */
+		if (s != c && s->stub && s->sid == sid)
 			return s->stub;
 	}
 	return NULL;
@@ -159,7 +160,7 @@ static int grow(struct plan *p, struct task *t)
 	t->stub->temporary = t->stub->no_threads_wait = t->state == TASK_ZOMBIE;
 	/* The root's own program begins like this too, before it drops what it inherited. */
 	if (t->parent)
-		prog_call(b, "end with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+		stub_bind_calls(b, t->stub);
 	r = spawn_children(p, t, 0);
 	if (r)
 		return r;

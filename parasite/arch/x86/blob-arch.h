@@ -41,6 +41,16 @@ BLOB_INLINE long blob_futex(uint32_t *word, int op, uint32_t val)
 	return ret;
 }
 
+#define BLOB_NR_EXIT_GROUP 231
+
+BLOB_INLINE void blob_end(void)
+{
+	__asm__ volatile("syscall"
+			 :
+			 : "a"((long)BLOB_NR_EXIT_GROUP), "D"(1L)
+			 : "rcx", "r11", "memory");
+}
+
 BLOB_INLINE void blob_pause(void)
 {
 	__asm__ volatile("pause");
