@@ -366,7 +366,14 @@ static int step_commit(void *ctx, struct err *e)
 
 	if (!x)
 		x = write_pidfile(r, e);
-	return x ? x : stubs_commit(r->stubs, e);
+	if (x)
+		return x;
+	/*
+	 * EXITKILL covers every task now. A guard that killed the root of a tree
+	 * already committed would leave the others without it.
+	 */
+	journal_forget(r->j);
+	return stubs_commit(r->stubs, e);
 }
 
 static const struct step steps[] = {
@@ -442,13 +449,8 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
 	x = steps_run(steps, ARRAY_SIZE(steps), &r, e);
-	if (r.j) {
-		/* After success there is nothing to undo: the root is no longer ours to kill. */
-		if (x)
-			journal_undo(r.j, undo_kinds, &late);
-		else
-			journal_forget(r.j);
-	}
+	if (r.j && x)
+		journal_undo(r.j, undo_kinds, &late);
 	watchdog_release(&r.guard);
 	journal_close(r.j);
 	mem_close(r.m);
