@@ -130,8 +130,7 @@ static bool block(const struct mounts_state *s, const struct mnt *mnt, struct er
 		return false;
 	snprintf(obj, sizeof(obj), "mount %s (%s)", mnt->point, mnt->fsname);
 	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj, "%s", why);
-	if (hint)
-		err_hint(e, "%s", hint);
+	err_hint(e, "%s", hint ? hint : "unmount it in the tree before the checkpoint");
 	return true;
 }
 

@@ -52,3 +52,13 @@ const struct mount_kind *mount_kind_by_code(Fstype code)
 			return &kinds[i];
 	return NULL;
 }
+
+void mounts_kinds(kind_fn *fn, void *ctx)
+{
+	const char *hint = "mount the filesystem outside of the tree too";
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		fn(ctx, kinds[i].name,
+		   kinds[i].fresh ? NULL : "only when it is mounted outside of the tree too", hint);
+	fn(ctx, "any other filesystem", "only when it is mounted outside of the tree too", hint);
+}

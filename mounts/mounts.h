@@ -10,8 +10,11 @@
 #define STASIS_MOUNTS_H
 
 #include "model/build.h"
+#include "model/kinds.h"
 #include "model/model.h"
 
+/* Kinds of filesystems that can be made again, and what becomes of all others. */
+void mounts_kinds(kind_fn *fn, void *ctx);
 int mounts_preflight(struct model *m, struct err_list *blockers, struct err *e);
 /* The tree of the root task's mount namespace (when it has its own) and tmpfs contents. */
 int mounts_dump(struct model *m, struct err *e);

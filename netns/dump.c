@@ -81,6 +81,7 @@ static void block(struct err_list *l, const char *object, const char *why)
 
 	snprintf(obj, sizeof(obj), "network namespace: %s", object);
 	err_set(&b, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj, "%s", why);
+	err_hint(&b, "remove it from the namespace before the checkpoint");
 	err_list_add(l, &b);
 }
 

@@ -185,8 +185,10 @@ static int state_get(const struct ns *ns, struct ipc_state *s, struct err *e)
 
 static int object_error(const char *object, struct err *e)
 {
-	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
-		       "objects in an IPC namespace of the tree's own are not supported yet");
+	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+		"objects in an IPC namespace of the tree's own are not supported yet");
+	err_about(e, 0, "ipc object");
+	return err_hint(e, "remove it (ipcrm, mq_unlink) before the checkpoint");
 }
 
 int ipc_preflight(struct model *m, const struct ns *ns, struct err_list *blockers, struct err *e)

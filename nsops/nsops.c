@@ -131,12 +131,16 @@ static void block(struct err_list *blockers, const struct task *t, const char *w
 		  const char *name, const char *hint)
 {
 	struct err b = { 0 };
-	char obj[64];
+	char obj[64], kind[48];
 
 	snprintf(obj, sizeof(obj), "pid %d", t->host);
 	err_set(&b, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj, why, name);
 	if (hint)
 		err_hint(&b, "%s", hint);
+	else
+		err_hint(&b, "let all of the tree live in the namespaces of its root");
+	snprintf(kind, sizeof(kind), "%s namespace", name);
+	err_about(&b, t->host, kind);
 	err_list_add(blockers, &b);
 }
 
@@ -224,6 +228,13 @@ static int kind_identify(struct model *m, struct task *t, const struct ns_kind *
 		block(blockers, t, "it has another %s namespace than the root of its tree", k->name,
 		      "nested namespaces are not supported yet");
 	return 0;
+}
+
+void ns_list_kinds(kind_fn *fn, void *ctx)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ns_kinds); i++)
+		fn(ctx, ns_kinds[i].name, ns_kinds[i].unsupported,
+		   "start it in the machine's own namespace of this type");
 }
 
 int ns_identify(struct model *m, struct task *t, struct err_list *blockers, struct err *e)

@@ -10,6 +10,7 @@
 #define STASIS_NSOPS_H
 
 #include "model/build.h"
+#include "model/kinds.h"
 #include "model/model.h"
 
 struct ns_kind {
@@ -28,6 +29,8 @@ extern const struct ns_kind ns_kinds[NS_TYPES];
  * @blockers. The root comes first; may be repeated for a tree read afresh.
  */
 int ns_identify(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
+/* What is supported, and what is refused by name. */
+void ns_list_kinds(kind_fn *fn, void *ctx);
 /* Contents of all own namespaces that nsops owns (UTS, limits of IPC). */
 int ns_dump(struct model *m, struct err *e);
 

@@ -77,10 +77,8 @@ static int sum_up(const struct options *o, struct err_list *problems, struct err
 	if (!problems->n)
 		return 0;
 	*e = problems->v[0];
-	if (problems->n == 1) {
-		problems->n = 0;
+	if (problems->n == 1)
 		return -e->code;
-	}
 	snprintf(object, sizeof(object), "the tree of pid %d", o->tree);
 	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
 		       "%zu things stand in the way", problems->n);

@@ -50,6 +50,30 @@ int preflight_not_ourselves(const struct options *o, struct err *e)
 	return 0;
 }
 
+static int preflight_task(struct model *m, struct task *t, struct err_list *l, struct err *e)
+{
+	size_t from = l->n;
+	int r = 0;
+
+	/* /proc shows neither namespaces nor memory nor files of a dead leader. */
+	if (!t->leader_dead) {
+		r = ns_identify(m, t, l, e);
+		err_list_about(l, from, t->host, "namespace");
+	}
+	if (!r)
+		r = task_preflight(m, t, l, e);
+	err_list_about(l, from, t->host, "process");
+	from = l->n;
+	if (!r && !t->leader_dead)
+		r = mem_preflight(m, t, l, e);
+	err_list_about(l, from, t->host, "mapping");
+	from = l->n;
+	if (!r && !t->leader_dead)
+		r = fd_preflight(m, t, l, e);
+	err_list_about(l, from, t->host, "descriptor");
+	return r;
+}
+
 static int preflight_net(struct model *m, struct err_list *problems, struct err *e)
 {
 	_cleanup_close_ int sock = -EBADF;
@@ -73,37 +97,30 @@ static bool ended_meanwhile(const struct task *t)
 int preflight_tree(struct model *m, struct err_list *problems, struct err *e)
 {
 	int r = task_tree_read(m, e);
+	size_t n;
 
 	for (size_t i = 0; !r && i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
 		size_t before = problems->n;
-		int x;
 
 		if (t->state == TASK_ZOMBIE)
 			continue;
-		/* /proc shows neither namespaces nor memory nor files of a dead leader. */
-		if (t->leader_dead)
-			x = task_preflight(m, t, problems, e);
-		else
-			x = ns_identify(m, t, problems, e);
-		if (!x && !t->leader_dead)
-			x = task_preflight(m, t, problems, e);
-		if (!x && !t->leader_dead)
-			x = mem_preflight(m, t, problems, e);
-		if (!x && !t->leader_dead)
-			x = fd_preflight(m, t, problems, e);
-		r = x;
-		if ((x || problems->n > before) && t != m->root && !t->leader_dead &&
+		r = preflight_task(m, t, problems, e);
+		if ((r || problems->n > before) && t != m->root && !t->leader_dead &&
 		    ended_meanwhile(t)) {
 			problems->n = before;
 			err_clear(e);
 			r = 0;
 		}
 	}
+	n = problems->n;
 	if (!r)
 		r = mounts_preflight(m, problems, e);
+	err_list_about(problems, n, m->opt->tree, "mount");
+	n = problems->n;
 	if (!r)
 		r = preflight_net(m, problems, e);
+	err_list_about(problems, n, m->opt->tree, "network");
 	if (r == -ESRCH && e->class != ERR_TARGET)
 		return err_set(e, ERR_TARGET, ESRCH, "checkpoint", "", "process %d ended meanwhile",
 			       m->opt->tree);

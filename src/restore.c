@@ -55,10 +55,8 @@ static int too_many(struct restore *r, const char *what, struct err *e)
 	if (!r->problems->n)
 		return 0;
 	*e = r->problems->v[0];
-	if (r->problems->n == 1) {
-		r->problems->n = 0;
+	if (r->problems->n == 1)
 		return -e->code;
-	}
 	return err_set(e, e->class, e->code, what, "", "%zu things stand in the way",
 		       r->problems->n);
 }

@@ -202,6 +202,17 @@ int err_in(struct err *e, const char *fmt, ...)
 	return -e->code;
 }
 
+int err_about(struct err *e, int pid, const char *kind)
+{
+	if (!e)
+		return -EIO;
+	if (!e->pid)
+		e->pid = pid;
+	if (!e->kind[0] && kind)
+		copy_text(e->kind, sizeof(e->kind), kind);
+	return -e->code;
+}
+
 int err_class_set(struct err *e, enum err_class class)
 {
 	if (!e)
@@ -234,6 +245,12 @@ void err_list_add(struct err_list *l, const struct err *e)
 		l->v = v;
 	}
 	l->v[l->n++] = *e;
+}
+
+void err_list_about(struct err_list *l, size_t from, int pid, const char *kind)
+{
+	for (size_t i = from; i < l->n; i++)
+		err_about(&l->v[i], pid, kind);
 }
 
 void err_list_free(struct err_list *l)

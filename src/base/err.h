@@ -36,6 +36,8 @@ struct err {
 	char why[320];
 	char hint[320];	 /* what the user can do; may be empty */
 	char trail[320]; /* "; "-separated context, innermost first */
+	int pid;	 /* the process that it is about, as we see it; 0: none */
+	char kind[48];	 /* what the object is, in lists of blockers: "pipe"; may be empty */
 };
 
 /* The failing system call @op with errno as it stands. Returns -errno. */
@@ -51,6 +53,9 @@ int err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 
 
 /* Add one line of context at a module's edge; returns -e->code. */
 int err_in(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whom and what kind of thing it is about, where that is not known yet; returns -e->code. */
+int err_about(struct err *e, int pid, const char *kind);
 
 /* Change the class of a filled error; returns -e->code. */
 int err_class_set(struct err *e, enum err_class class);
@@ -72,6 +77,8 @@ struct err_list {
 	size_t n;
 };
 void err_list_add(struct err_list *l, const struct err *e);
+/* err_about() for all entries from index @from on. */
+void err_list_about(struct err_list *l, size_t from, int pid, const char *kind);
 void err_list_free(struct err_list *l);
 
 #endif

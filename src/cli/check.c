@@ -9,6 +9,7 @@
 #include "base/probe.h"
 #include "checkpoint.h"
 #include "cli/cli.h"
+#include "kinds.h"
 
 /*
  * Names by which runtimes ask for a feature, where the probe has another. Those
@@ -47,12 +48,12 @@ static int check_tree(struct invocation *in, struct err *e)
 	if (o->json) {
 		printf("{\"tree\":%d,\"ok\":%s,\"blockers\":", o->tree,
 		       blockers.n ? "false" : "true");
-		json_print_err_list(stdout, &blockers);
+		json_print_blockers(stdout, &blockers);
 		puts("}");
 	} else if (blockers.n) {
 		printf("%zu thing%s in the way of a checkpoint of process tree %d:\n", blockers.n,
 		       blockers.n == 1 ? " stands" : "s stand", o->tree);
-		print_err_list(stdout, &blockers);
+		print_blockers(stdout, &blockers);
 	} else {
 		printf("Looks good: process tree %d can be checkpointed.\n", o->tree);
 	}
@@ -167,12 +168,56 @@ static int check_kernel(struct invocation *in, struct err *e)
 	return 0;
 }
 
+struct kind_printer {
+	bool json, any;
+	const char *area;
+};
+
+static void print_kind(void *ctx, const char *name, const char *why, const char *hint)
+{
+	struct kind_printer *p = ctx;
+
+	if (p->json) {
+		printf("%s\n{\"area\":\"%s\",\"name\":", p->any ? "," : "", p->area);
+		json_print_string(stdout, name);
+		printf(",\"supported\":%s,\"reason\":", why ? "false" : "true");
+		json_print_string(stdout, why ? why : "");
+		fputs(",\"hint\":", stdout);
+		json_print_string(stdout, why && hint ? hint : "");
+		putchar('}');
+	} else if (why) {
+		printf("  no   %-36s %s%s%s\n", name, why, hint ? ": " : "", hint ? hint : "");
+	} else {
+		printf("  yes  %s\n", name);
+	}
+	p->any = true;
+}
+
+static int check_kinds(struct invocation *in)
+{
+	struct kind_printer p = { .json = in->o->json };
+
+	if (p.json)
+		fputs("{\"kinds\":[", stdout);
+	for (const struct kind_area *a = kind_areas; a->name; a++) {
+		p.area = a->name;
+		if (!p.json)
+			printf("%s:\n", a->title);
+		a->list(print_kind, &p);
+	}
+	if (p.json)
+		puts("]}");
+	return 0;
+}
+
 int cmd_check(struct invocation *in, struct err *e)
 {
 	int r = cmd_no_operands("check", in->rest, e);
 
 	if (r)
 		return r;
+	if (in->o->kinds)
+		return check_kinds(in);
 	if (in->o->tree)
 		return check_tree(in, e);
 	return in->o->n_features ? check_features(in, e) : check_kernel(in, e);

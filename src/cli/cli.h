@@ -35,6 +35,8 @@ int cmd_no_operands(const char *cmd, char **rest, struct err *e);
 void help_print(FILE *f);
 /* The manual's option section, from the same table. */
 void help_print_man(FILE *f);
+/* The manual's list of kinds, as check --kinds has it. */
+void help_print_man_kinds(FILE *f);
 
 /* A JSON string with its quotes; bytes that are no text are replaced. */
 void json_print_string(FILE *f, const char *s);
@@ -42,6 +44,10 @@ void json_print_string(FILE *f, const char *s);
 void json_print_err(FILE *f, const struct err *e);
 /* [{...}, ...] */
 void json_print_err_list(FILE *f, const struct err_list *l);
+/* [{"pid":..., "kind":..., "object":..., "reason":..., "hint":..., "option":...}, ...] */
+void json_print_blockers(FILE *f, const struct err_list *l);
+/* The same as an aligned table. */
+void print_blockers(FILE *f, const struct err_list *l);
 /* Numbered, one below the other. */
 void print_err_list(FILE *f, const struct err_list *l);
 const char *err_class_name(enum err_class class);

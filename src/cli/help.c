@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "kinds.h"
 
 static void spelling(char *buf, size_t size, const struct option_def *d)
 {
@@ -147,5 +148,45 @@ void help_print_man(FILE *f)
 		fputc('\n', f);
 		roff(f, d->missing);
 		fputs(".\n", f);
+	}
+}
+
+/* Those that are saved, then those that are refused. */
+struct man_kinds {
+	FILE *f;
+	bool refused;
+};
+
+static void man_kind(void *ctx, const char *name, const char *why, const char *hint)
+{
+	struct man_kinds *k = ctx;
+
+	if (k->refused != (why != NULL))
+		return;
+	fputs(".TP\n.B ", k->f);
+	roff(k->f, name);
+	fputc('\n', k->f);
+	if (!why) {
+		fputs("saved.\n", k->f);
+		return;
+	}
+	fputs("refused: ", k->f);
+	roff(k->f, why);
+	if (hint) {
+		fputs("; ", k->f);
+		roff(k->f, hint);
+	}
+	fputs(".\n", k->f);
+}
+
+void help_print_man_kinds(FILE *f)
+{
+	for (const struct kind_area *a = kind_areas; a->name; a++) {
+		struct man_kinds k = { .f = f };
+
+		fprintf(f, ".SS %s\n", a->title);
+		a->list(man_kind, &k);
+		k.refused = true;
+		a->list(man_kind, &k);
 	}
 }

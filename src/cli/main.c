@@ -62,7 +62,7 @@ static void print_error(const struct invocation *in, const struct err *e)
 	char text[sizeof(*e) + 64];
 	size_t i;
 
-	if (log_fd() > STDERR_FILENO) {
+	if (log_fd() > STDERR_FILENO && in->problems.n > 1) {
 		for (i = 0; i < in->problems.n; i++) {
 			err_format(&in->problems.v[i], text, sizeof(text));
 			log_line(LOG_ERROR, "stasis", "%s", text);
@@ -80,7 +80,11 @@ static void print_error(const struct invocation *in, const struct err *e)
 		fprintf(stderr, ",\"status\":%d}}\n", e->class);
 	} else {
 		fprintf(stderr, "stasis: %s\n", text);
-		print_err_list(stderr, &in->problems);
+		/* One that stands alone has just been said. */
+		if (in->problems.n > 1 && e->class == ERR_UNSUPPORTED)
+			print_blockers(stderr, &in->problems);
+		else if (in->problems.n > 1)
+			print_err_list(stderr, &in->problems);
 	}
 }
 
@@ -100,6 +104,8 @@ static int run(struct invocation *in, int argc, char **argv, struct err *e)
 		help_print(stdout);
 	else if (help == 'm')
 		help_print_man(stdout);
+	else if (help == 'k')
+		help_print_man_kinds(stdout);
 	if (help)
 		return 0;
 	r = open_log(o, e);

@@ -55,7 +55,8 @@ void json_print_err(FILE *f, const struct err *e)
 	member(f, "context", e->trail);
 	fputc(',', f);
 	member(f, "class", err_class_name(e->class));
-	fprintf(f, ",\"errno\":%d", e->code);
+	fprintf(f, ",\"errno\":%d,\"pid\":%d,", e->code, e->pid);
+	member(f, "kind", e->kind);
 }
 
 void json_print_err_list(FILE *f, const struct err_list *l)
@@ -69,6 +70,94 @@ void json_print_err_list(FILE *f, const struct err_list *l)
 		fputc('}', f);
 	}
 	fputc(']', f);
+}
+
+/* The first option of ours that the remedy names; "" when there is none. */
+static const char *option_in(const char *hint)
+{
+	for (const char *at = strstr(hint, "--"); at; at = strstr(at + 2, "--")) {
+		size_t n = strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
+
+		for (const struct option_def *d = option_table; d->name; d++)
+			if (!d->missing && strlen(d->name) == n && !strncmp(d->name, at + 2, n))
+				return d->name;
+	}
+	return "";
+}
+
+void json_print_blockers(FILE *f, const struct err_list *l)
+{
+	fputc('[', f);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct err *e = &l->v[i];
+		const char *option = option_in(e->hint);
+
+		fprintf(f, "%s{\"pid\":%d,", i ? "," : "", e->pid);
+		member(f, "kind", e->kind);
+		fputc(',', f);
+		member(f, "object", e->object);
+		fputc(',', f);
+		member(f, "reason", e->why);
+		fputc(',', f);
+		member(f, "hint", e->hint);
+		fputs(",\"option\":", f);
+		if (*option) {
+			fputs("\"--", f);
+			fputs(option, f);
+			fputs("\"}", f);
+		} else {
+			fputs("null}", f);
+		}
+	}
+	fputc(']', f);
+}
+
+/* The object without its process, which has a column of its own. */
+static const char *object_of(const struct err *e)
+{
+	char prefix[24];
+	size_t n = snprintf(prefix, sizeof(prefix), "pid %d", e->pid);
+
+	if (!e->pid || strncmp(e->object, prefix, n))
+		return e->object;
+	if (!e->object[n])
+		return "the process";
+	return !strncmp(e->object + n, ", ", 2) ? e->object + n + 2 :
+	       !strncmp(e->object + n, " (", 2) ? e->object + n + 1 :
+						  e->object;
+}
+
+/* Longer ones stand out of the column. */
+#define COLUMN_MAX 44
+
+static int widen(int width, const char *text)
+{
+	int n = (int)strlen(text);
+
+	return n > width && n <= COLUMN_MAX ? n : width;
+}
+
+void print_blockers(FILE *f, const struct err_list *l)
+{
+	int pid = 3, kind = 4, object = 6;
+
+	for (size_t i = 0; i < l->n; i++) {
+		char num[16];
+
+		snprintf(num, sizeof(num), "%d", l->v[i].pid);
+		pid = widen(pid, num);
+		kind = widen(kind, l->v[i].kind);
+		object = widen(object, object_of(&l->v[i]));
+	}
+	fprintf(f, "%*s  %-*s  %-*s  %s\n", pid, "PID", kind, "KIND", object, "OBJECT", "REASON");
+	for (size_t i = 0; i < l->n; i++) {
+		const struct err *e = &l->v[i];
+
+		fprintf(f, "%*d  %-*s  %-*s  %s\n", pid, e->pid, kind, e->kind, object,
+			object_of(e), e->why);
+		if (e->hint[0])
+			fprintf(f, "%*s  %s\n", pid + kind + object + 4, "", e->hint);
+	}
 }
 
 void print_err_list(FILE *f, const struct err_list *l)

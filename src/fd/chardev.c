@@ -30,26 +30,29 @@ static bool is_stateless(dev_t rdev)
 	}
 }
 
+#define HINT_TTY "start the program with setsid and its input and output redirected"
+#define HINT_DEVICE "let the program close it before the checkpoint"
+
 static const struct device {
 	unsigned major, lo, hi;
-	const char *what;
+	const char *what, *hint;
 } devices[] = {
-	{ 4, 0, 63, "a virtual console" },
-	{ 4, 64, 255, "a serial line" },
-	{ 5, 0, 0, "the controlling terminal" },
-	{ 5, 1, 1, "the system console" },
-	{ 5, 2, 2, "the master side of a pseudo terminal" },
-	{ 10, 200, 200, "a TUN/TAP interface" },
-	{ 10, 229, 229, "a FUSE filesystem's server" },
-	{ 10, 232, 232, "a virtual machine (KVM)" },
-	{ 136, 0, ~0u, "a pseudo terminal" },
-	{ 137, 0, ~0u, "a pseudo terminal" },
-	{ 138, 0, ~0u, "a pseudo terminal" },
-	{ 139, 0, ~0u, "a pseudo terminal" },
-	{ 140, 0, ~0u, "a pseudo terminal" },
-	{ 141, 0, ~0u, "a pseudo terminal" },
-	{ 142, 0, ~0u, "a pseudo terminal" },
-	{ 143, 0, ~0u, "a pseudo terminal" },
+	{ 4, 0, 63, "a virtual console", HINT_TTY },
+	{ 4, 64, 255, "a serial line", HINT_TTY },
+	{ 5, 0, 0, "the controlling terminal", HINT_TTY },
+	{ 5, 1, 1, "the system console", HINT_TTY },
+	{ 5, 2, 2, "the master side of a pseudo terminal", HINT_TTY },
+	{ 10, 200, 200, "a TUN/TAP interface", HINT_DEVICE },
+	{ 10, 229, 229, "a FUSE filesystem's server", "checkpoint what uses the filesystem alone" },
+	{ 10, 232, 232, "a virtual machine (KVM)", HINT_DEVICE },
+	{ 136, 0, ~0u, "a pseudo terminal", HINT_TTY },
+	{ 137, 0, ~0u, "a pseudo terminal", HINT_TTY },
+	{ 138, 0, ~0u, "a pseudo terminal", HINT_TTY },
+	{ 139, 0, ~0u, "a pseudo terminal", HINT_TTY },
+	{ 140, 0, ~0u, "a pseudo terminal", HINT_TTY },
+	{ 141, 0, ~0u, "a pseudo terminal", HINT_TTY },
+	{ 142, 0, ~0u, "a pseudo terminal", HINT_TTY },
+	{ 143, 0, ~0u, "a pseudo terminal", HINT_TTY },
 };
 
 static int chardev_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
@@ -63,12 +66,22 @@ static int chardev_check(struct fd_dump *d, const struct fd_look *l, struct err 
 			continue;
 		fd_refuse(l, e, "%s (character device %u:%u) is not supported yet", devices[i].what,
 			  ma, mi);
-		if (ma == 10)
-			return -e->code;
-		return err_hint(
-			e, "start the program with setsid and its input and output redirected");
+		return err_hint(e, "%s", devices[i].hint);
 	}
 	return fd_refuse(l, e, "character device %u:%u is not supported", ma, mi);
+}
+
+void chardev_kinds(kind_fn *fn, void *ctx)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		/* A kind may have many numbers. */
+		if (strcmp(devices[i].what, last))
+			fn(ctx, devices[i].what, "not supported", devices[i].hint);
+		last = devices[i].what;
+	}
+	fn(ctx, "any other character device", "not supported", HINT_DEVICE);
 }
 
 static int chardev_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
@@ -80,7 +93,7 @@ static int chardev_dump(struct fd_dump *d, struct file_obj *f, const struct fd_l
 }
 
 const struct file_kind file_kind_chardev = {
-	.name = "device null, zero, full, random, urandom",
+	.name = "character device: null, zero, full, random, urandom",
 	.type = FD_TYPES__REG,
 	.is = chardev_is,
 	.check = chardev_check,

@@ -210,7 +210,7 @@ int fd_dump_task(struct model *m, struct task *t, struct err *e)
 	log_debug("pid %d: %zu descriptors", t->host, t->n_fds);
 out:
 	fd_look_done(d);
-	return r ? err_in(e, "descriptors of pid %d", t->pid ? t->pid : t->host) : 0;
+	return r ? err_in(e, "descriptors of pid %d", t->host) : 0;
 }
 
 static struct named **named_slot(struct fd_dump *d, const struct stat *st)
@@ -233,7 +233,7 @@ int fd_dump_file(struct model *m, struct task *t, int fd, const char *name, unsi
 	int r;
 
 	if (fstat(fd, &st))
-		return err_sys(e, "fstat", "pid %d, file %s", t->pid, name);
+		return err_sys(e, "fstat", "pid %d, file %s", t->host, name);
 	slot = named_slot(d, &st);
 	for (nm = *slot; nm; nm = nm->next) {
 		if (nm->ino != st.st_ino || nm->dev != st.st_dev || nm->flags != flags ||

@@ -14,6 +14,7 @@
 #define STASIS_FD_H
 
 #include "model/build.h"
+#include "model/kinds.h"
 #include "model/model.h"
 
 /*
@@ -57,7 +58,8 @@ int fd_build_place(struct build *b, struct err *e);
 /* Once all tasks hold their own: owners (F_SETOWN), then our copies are closed. */
 int fd_finish(struct model *m, struct err *e);
 
-/* Names of all kinds with what is supported, for the manual and `check`; NULL-ended. */
+/* What is supported, and what is refused by name. */
+void fd_kinds(kind_fn *fn, void *ctx);
 struct file_kind;
 extern const struct file_kind *const file_kinds[];
 

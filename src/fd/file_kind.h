@@ -167,6 +167,8 @@ int fd_refuse(const struct fd_look *l, struct err *e, const char *why, ...)
 const struct file_kind *file_kind_of(const struct fd_look *l);
 const struct file_kind *file_kind_by_type(FdTypes type);
 const char *file_type_name(FdTypes type);
+/* What people call it, whether a kind recognises it or not. */
+const char *file_kind_name(const struct fd_look *l);
 /* Refusal of what no kind recognises, with a name for it. */
 int file_refuse_unknown(const struct fd_look *l, struct err *e);
 

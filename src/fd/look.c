@@ -244,7 +244,7 @@ void fd_look_close(struct fd_look *l)
 int fd_refuse(const struct fd_look *l, struct err *e, const char *why, ...)
 {
 	char object[sizeof(e->object)], text[sizeof(e->why)];
-	pid_t pid = l->t->pid ? l->t->pid : l->t->host;
+	pid_t pid = l->t->host;
 	va_list ap;
 
 	va_start(ap, why);
@@ -254,5 +254,12 @@ int fd_refuse(const struct fd_look *l, struct err *e, const char *why, ...)
 		snprintf(object, sizeof(object), "pid %d, fd %d (%.200s)", pid, l->fd, l->link);
 	else
 		snprintf(object, sizeof(object), "pid %d, file %.200s", pid, l->link);
-	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", object, "%s", text);
+	err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", object, "%s", text);
+	/* Names in the table go on with what of the kind is supported. */
+	snprintf(text, sizeof(text), "%s", file_kind_name(l));
+	text[strcspn(text, ",:(")] = 0;
+	err_about(e, pid, text);
+	/* The caller may know better. */
+	return err_hint(e, l->fd >= 0 ? "let the program close it before the checkpoint" :
+					"let the program leave it before the checkpoint");
 }

@@ -23,7 +23,7 @@ static bool reg_is(const struct fd_look *l)
 
 static void who_is(const struct fd_look *l, char *buf, size_t size)
 {
-	pid_t pid = l->t->pid ? l->t->pid : l->t->host;
+	pid_t pid = l->t->host;
 
 	if (l->fd >= 0)
 		snprintf(buf, size, "pid %d, fd %d (%.200s)", pid, l->fd, l->link);

@@ -41,55 +41,106 @@ const char *file_type_name(FdTypes type)
 	return v ? v->name : "unknown";
 }
 
-static const struct {
-	const char *link, *what;
-} strangers[] = {
-	{ "anon_inode:[signalfd]", "signalfd" },
-	{ "anon_inode:[timerfd]", "timerfd" },
-	{ "anon_inode:inotify", "inotify" },
-	{ "anon_inode:[inotify]", "inotify" },
-	{ "anon_inode:[fanotify]", "fanotify" },
-	{ "anon_inode:[userfaultfd]", "userfaultfd" },
-	{ "anon_inode:[io_uring]", "io_uring" },
-	{ "anon_inode:[perf_event]", "perf_event" },
-	{ "anon_inode:[pidfd]", "pidfd" },
-	{ "pidfd:", "pidfd" },
-	{ "anon_inode:bpf-", "BPF object" },
-	{ "anon_inode:seccomp", "seccomp notifier" },
-	{ "anon_inode:[fscontext]", "filesystem context (fsopen)" },
-	{ "net:[", "network namespace" },
-	{ "mnt:[", "mount namespace" },
-	{ "pid:[", "pid namespace" },
-	{ "uts:[", "UTS namespace" },
-	{ "ipc:[", "IPC namespace" },
-	{ "user:[", "user namespace" },
-	{ "cgroup:[", "cgroup namespace" },
-	{ "time:[", "time namespace" },
+/* What no kind recognises, in order to be refused by name, and what can be done about it. */
+struct stranger {
+	const char *link; /* how /proc shows it; of sockets NULL */
+	int family;
+	const char *what, *hint;
 };
 
-static const struct {
-	int family;
-	const char *what;
-} families[] = {
-	{ AF_NETLINK, "netlink" },     { AF_PACKET, "packet" },	      { AF_VSOCK, "vsock" },
-	{ AF_ALG, "crypto (AF_ALG)" }, { AF_BLUETOOTH, "bluetooth" }, { AF_CAN, "CAN" },
-	{ AF_TIPC, "TIPC" },	       { AF_KEY, "IPsec key" },	      { AF_XDP, "XDP" },
+#define HINT_CLOSE "let the program close it before the checkpoint"
+#define HINT_NS "let the program close it; namespaces that tasks live in are saved with them"
+
+static const struct stranger strangers[] = {
+	{ "anon_inode:[signalfd]", 0, "signalfd", HINT_CLOSE },
+	{ "anon_inode:[timerfd]", 0, "timerfd", HINT_CLOSE },
+	{ "anon_inode:inotify", 0, "inotify", HINT_CLOSE },
+	{ "anon_inode:[inotify]", 0, "inotify", HINT_CLOSE },
+	{ "anon_inode:[fanotify]", 0, "fanotify", HINT_CLOSE },
+	{ "anon_inode:[userfaultfd]", 0, "userfaultfd", HINT_CLOSE },
+	{ "anon_inode:[io_uring]", 0, "io_uring",
+	  "let the program use epoll, or start it where io_uring is switched off "
+	  "(sysctl kernel.io_uring_disabled)" },
+	{ "anon_inode:[perf_event]", 0, "perf_event", "stop the profiler first" },
+	{ "anon_inode:[pidfd]", 0, "pidfd", HINT_CLOSE },
+	{ "pidfd:", 0, "pidfd", HINT_CLOSE },
+	{ "anon_inode:bpf-", 0, "BPF object", "detach the program that uses BPF first" },
+	{ "anon_inode:seccomp", 0, "seccomp notifier", "checkpoint the supervised tree alone" },
+	{ "anon_inode:[fscontext]", 0, "filesystem context (fsopen)", HINT_CLOSE },
+	{ "net:[", 0, "network namespace", HINT_NS },
+	{ "mnt:[", 0, "mount namespace", HINT_NS },
+	{ "pid:[", 0, "pid namespace", HINT_NS },
+	{ "uts:[", 0, "UTS namespace", HINT_NS },
+	{ "ipc:[", 0, "IPC namespace", HINT_NS },
+	{ "user:[", 0, "user namespace", HINT_NS },
+	{ "cgroup:[", 0, "cgroup namespace", HINT_NS },
+	{ "time:[", 0, "time namespace", HINT_NS },
+	{ NULL, AF_NETLINK, "netlink sockets", HINT_CLOSE },
+	{ NULL, AF_PACKET, "packet sockets", HINT_CLOSE },
+	{ NULL, AF_VSOCK, "vsock sockets", HINT_CLOSE },
+	{ NULL, AF_ALG, "crypto (AF_ALG) sockets", HINT_CLOSE },
+	{ NULL, AF_BLUETOOTH, "bluetooth sockets", HINT_CLOSE },
+	{ NULL, AF_CAN, "CAN sockets", HINT_CLOSE },
+	{ NULL, AF_TIPC, "TIPC sockets", HINT_CLOSE },
+	{ NULL, AF_KEY, "IPsec key sockets", HINT_CLOSE },
+	{ NULL, AF_XDP, "XDP sockets", HINT_CLOSE },
 };
+
+static const struct stranger *stranger_of(const struct fd_look *l)
+{
+	bool sock = S_ISSOCK(l->st.st_mode);
+
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+		const struct stranger *s = &strangers[i];
+
+		if (sock ? !s->link && s->family == l->family :
+			   s->link && !strncmp(l->link, s->link, strlen(s->link)))
+			return s;
+	}
+	return NULL;
+}
+
+const char *file_kind_name(const struct fd_look *l)
+{
+	const struct file_kind *k = file_kind_of(l);
+	const struct stranger *s = k ? NULL : stranger_of(l);
+
+	return k		       ? k->name :
+	       s		       ? s->what :
+	       S_ISBLK(l->st.st_mode)  ? "block device" :
+	       S_ISSOCK(l->st.st_mode) ? "socket" :
+					 "descriptor";
+}
 
 int file_refuse_unknown(const struct fd_look *l, struct err *e)
 {
-	if (S_ISSOCK(l->st.st_mode)) {
-		for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-			if (families[i].family == l->family)
-				return fd_refuse(l, e, "%s sockets are not supported",
-						 families[i].what);
-		return fd_refuse(l, e, "sockets of family %d are not supported", l->family);
+	const struct stranger *s = stranger_of(l);
+
+	if (s)
+		fd_refuse(l, e,
+			  s->link ? "a %s descriptor is not supported" : "%s are not supported",
+			  s->what);
+	else if (S_ISSOCK(l->st.st_mode))
+		fd_refuse(l, e, "sockets of family %d are not supported", l->family);
+	else if (S_ISBLK(l->st.st_mode))
+		fd_refuse(l, e, "an open block device is not supported");
+	else
+		fd_refuse(l, e, "descriptors of this kind are not supported");
+	return s ? err_hint(e, "%s", s->hint) : -e->code;
+}
+
+void fd_kinds(kind_fn *fn, void *ctx)
+{
+	const char *last = "";
+
+	for (size_t i = 0; file_kinds[i]; i++)
+		fn(ctx, file_kinds[i]->name, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+		/* Kernels differ in how they show one thing. */
+		if (strcmp(strangers[i].what, last))
+			fn(ctx, strangers[i].what, "not supported", strangers[i].hint);
+		last = strangers[i].what;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
-		if (!strncmp(l->link, strangers[i].link, strlen(strangers[i].link)))
-			return fd_refuse(l, e, "a %s descriptor is not supported",
-					 strangers[i].what);
-	if (S_ISBLK(l->st.st_mode))
-		return fd_refuse(l, e, "an open block device is not supported");
-	return fd_refuse(l, e, "descriptors of this kind are not supported");
+	chardev_kinds(fn, ctx);
+	fn(ctx, "block device", "not supported", HINT_CLOSE);
 }

@@ -51,9 +51,9 @@ static int dump_line(struct mem_dump *d, const struct map_line *l, struct vma *v
 	if (!k)
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", l->name,
 			       "mapping %lx-%lx of pid %d is of no known kind", l->start, l->end,
-			       d->t->pid);
+			       d->t->host);
 	if (k->why)
-		return vma_refuse(k, d->t->pid, l->start, l->end, l->name, e);
+		return vma_refuse(k, d->t->host, l->start, l->end, l->name, e);
 	v->e = pool_msg(d->m->pool, VmaEntry, vma_entry__init);
 	v->dev = l->dev;
 	v->ino = l->ino;
@@ -187,7 +187,7 @@ int mem_dump_maps(struct model *m, struct task *t, const struct mem_file_ops *op
 	if (!r)
 		r = dump_mm(&d, e);
 	if (r)
-		return err_in(e, "memory of pid %d", t->pid);
+		return err_in(e, "memory of pid %d", t->host);
 	log_debug("pid %d: %zu mappings", t->pid, n);
 	return 0;
 }
@@ -227,7 +227,7 @@ int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, st
 
 	r = maps_read(m->pool, t->host, "maps", &lines, &n, e);
 	if (r)
-		return err_in(e, "memory of pid %d", t->pid);
+		return err_in(e, "memory of pid %d", t->host);
 	for (size_t i = 0; i < n; i++) {
 		const struct map_line *l = &lines[i];
 		const struct vma_kind *k = vma_kind_of_line(s, l);
@@ -236,7 +236,7 @@ int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, st
 			k = &kind_device;
 		if (!k || !k->why)
 			continue;
-		vma_refuse(k, t->pid, l->start, l->end, l->name, &b);
+		vma_refuse(k, t->host, l->start, l->end, l->name, &b);
 		err_list_add(blockers, &b);
 	}
 	err_clear(&b);

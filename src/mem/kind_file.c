@@ -68,10 +68,10 @@ static int file_dump(struct mem_dump *d, const struct map_line *l, struct vma *v
 		if (fstat(fd, &st))
 			return err_sys(e, "fstat", "%s", name);
 		if (vma_is_device(&st))
-			return vma_refuse(&kind_device, d->t->pid, l->start, l->end, name, e);
+			return vma_refuse(&kind_device, d->t->host, l->start, l->end, name, e);
 		r = d->ops->dump_file(d->m, d->t, fd, name, flags, &v->file, e);
 		if (r)
-			return err_in(e, "mapping %lx-%lx of pid %d", l->start, l->end, d->t->pid);
+			return err_in(e, "mapping %lx-%lx of pid %d", l->start, l->end, d->t->host);
 		f.file = v->file;
 		pool_push(d->m->pool, d->s->files, d->s->n_files, f);
 	}

@@ -31,7 +31,7 @@ static int special_refuse(struct mem_dump *d, const struct map_line *l, struct e
 	char object[96];
 
 	snprintf(object, sizeof(object), "mapping %lx-%lx of pid %d (%s)", l->start, l->end,
-		 d->t->pid, l->name);
+		 d->t->host, l->name);
 	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", object,
 		       "it is not as the kernel made it");
 }

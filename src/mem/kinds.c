@@ -69,5 +69,13 @@ int vma_refuse(const struct vma_kind *k, pid_t pid, uint64_t start, uint64_t end
 	snprintf(object, sizeof(object), "mapping %" PRIx64 "-%" PRIx64 " of pid %d (%s%s%.80s)",
 		 start, end, pid, k->name, *name ? ": " : "", name);
 	err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", object, "%s", k->why);
-	return k->hint ? err_hint(e, "%s", k->hint) : -EOPNOTSUPP;
+	err_about(e, pid, k->name);
+	return err_hint(e, "%s",
+			k->hint ? k->hint : "let the program unmap it before the checkpoint");
+}
+
+void mem_kinds(kind_fn *fn, void *ctx)
+{
+	for (size_t i = 0; vma_kinds[i]; i++)
+		fn(ctx, vma_kinds[i]->name, vma_kinds[i]->why, vma_kinds[i]->hint);
 }

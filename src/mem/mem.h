@@ -11,6 +11,7 @@
 #define STASIS_MEM_H
 
 #include "model/build.h"
+#include "model/kinds.h"
 #include "model/model.h"
 
 /* How mem gets at files without knowing fd/: given by the step tables. */
@@ -21,6 +22,8 @@ struct mem_file_ops {
 			    int *ret_fd, struct err *e);
 };
 
+/* What is supported, and what is refused by name. */
+void mem_kinds(kind_fn *fn, void *ctx);
 int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
 /* What only the task itself could tell (prctl, brk), as asked by task/; any time before mem_dump_finish(). */

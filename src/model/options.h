@@ -66,6 +66,7 @@ struct options {
 	char **features; /* check --feature */
 	size_t n_features;
 	bool check_all; /* check --all, --extra, --experimental */
+	bool kinds;	/* check --kinds */
 
 	char **unused; /* given, but of another command: to be warned about */
 	size_t n_unused;

@@ -170,7 +170,7 @@ int options_read_configs(struct options *o, enum cmd cmd, struct err *e)
 /* What getopt_long() needs, made from the table. val is 256 + 2 * index (+ 1 when negated). */
 #define MAX_OPTIONS 128
 struct getopt_table {
-	struct option longs[2 * MAX_OPTIONS + 4];
+	struct option longs[2 * MAX_OPTIONS + 5];
 	char shorts[3 * MAX_OPTIONS];
 	char no_names[MAX_OPTIONS][32];
 };
@@ -187,6 +187,7 @@ static void make_getopt(struct getopt_table *t)
 	*l++ = (struct option){ "help", no_argument, NULL, 'h' };
 	*l++ = (struct option){ "version", no_argument, NULL, 'V' };
 	*l++ = (struct option){ "help-man", no_argument, NULL, 'm' };
+	*l++ = (struct option){ "help-man-kinds", no_argument, NULL, 'k' };
 	for (i = 0; option_table[i].name && i < MAX_OPTIONS; i++) {
 		const struct option_def *d = &option_table[i];
 		int arg = !d->arg		 ? no_argument :
@@ -262,7 +263,7 @@ static int first_pass(struct options *o, const struct getopt_table *t, int argc,
 	optind = 0;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, t->shorts, t->longs, NULL)) != -1) {
-		if (c == 'h' || c == 'V' || c == 'm') {
+		if (c == 'h' || c == 'V' || c == 'm' || c == 'k') {
 			*ret_help = c;
 			return 0;
 		}

@@ -10,6 +10,7 @@
 #define STASIS_TASK_H
 
 #include "model/build.h"
+#include "model/kinds.h"
 #include "model/model.h"
 
 struct remote;
@@ -18,6 +19,8 @@ struct remote;
 int task_tree_read(struct model *m, struct err *e);
 /* Our view's pids of all live processes, malloc'ed. */
 int task_tree_pids(const struct model *m, pid_t **ret, size_t *ret_n);
+/* Properties of processes that are refused. */
+void task_kinds(kind_fn *fn, void *ctx);
 int task_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
 /* Append the calls that only the task itself can make... */
