@@ -62,6 +62,7 @@ struct ghost_dump;
 struct pipe_dump;
 struct unix_dump;
 struct inet_dump;
+struct netlink_dump;
 struct epoll_dump;
 struct survey;
 struct locked;
@@ -85,6 +86,7 @@ struct fd_dump {
 	struct pipe_dump *pipes;
 	struct unix_dump *unixes;
 	struct inet_dump *inets;
+	struct netlink_dump *netlinks;
 	struct epoll_dump *epolls;
 	struct survey *survey;
 	struct locked *locked; /* preflight.c */

@@ -7,6 +7,7 @@
 #include "fd/sk_extra.h"
 
 #include <linux/in6.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -104,6 +105,18 @@ static const struct extra {
 	TCP(TCP_INQ),
 	TCP(TCP_THIN_LINEAR_TIMEOUTS),
 #undef TCP
+#define NETLINK(n)                                                                                 \
+	{                                                                                          \
+		AF_NETLINK, 0, SOL_NETLINK, n, #n                                                  \
+	}
+	NETLINK(NETLINK_PKTINFO),
+	NETLINK(NETLINK_BROADCAST_ERROR),
+	NETLINK(NETLINK_NO_ENOBUFS),
+	NETLINK(NETLINK_LISTEN_ALL_NSID),
+	NETLINK(NETLINK_CAP_ACK),
+	NETLINK(NETLINK_EXT_ACK),
+	NETLINK(NETLINK_GET_STRICT_CHK),
+#undef NETLINK
 	{ 0, IPPROTO_UDP, IPPROTO_UDP, UDP_NO_CHECK6_TX, "UDP_NO_CHECK6_TX" },
 	{ 0, IPPROTO_UDP, IPPROTO_UDP, UDP_NO_CHECK6_RX, "UDP_NO_CHECK6_RX" },
 	{ 0, IPPROTO_UDP, IPPROTO_UDP, UDP_SEGMENT, "UDP_SEGMENT" },
@@ -114,7 +127,8 @@ static bool concerns(const struct extra *x, const struct sk_look *s)
 {
 	if (x->family && x->family != s->family)
 		return false;
-	if (x->level != SOL_SOCKET && s->family == AF_UNIX)
+	if (x->level != SOL_SOCKET && x->level != SOL_NETLINK &&
+	    (s->family == AF_UNIX || s->family == AF_NETLINK))
 		return false;
 	return !x->protocol || x->protocol == s->protocol;
 }

@@ -114,7 +114,7 @@ static const struct sk_int {
 	int name;
 	size_t off, has;
 	bool is_bool, only_set; /* only_set: left out when it is 0, as everybody writes it */
-	bool unix_only;
+	bool creds_only;	/* of families whose messages say who sent them */
 } ints[] = {
 #define OPT(n, field, b, s, u)                                                                     \
 	{                                                                                          \
@@ -142,7 +142,7 @@ static void dump_ints(const struct fd_look *l, const struct sk_look *s, SkOptsEn
 		int v;
 
 		/* Families lack some: then there is nothing to keep. */
-		if ((o->unix_only && s->family != AF_UNIX) ||
+		if ((o->creds_only && s->family != AF_UNIX && s->family != AF_NETLINK) ||
 		    sk_get(l->copy, SOL_SOCKET, o->name, &v) || (o->only_set && !v))
 			continue;
 		*(protobuf_c_boolean *)((char *)so + o->has) = 1;

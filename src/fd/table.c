@@ -12,9 +12,11 @@
  * it watches all others. Of two kinds with one type the first reads images.
  */
 const struct file_kind *const file_kinds[] = {
-	&file_kind_reg,	 &file_kind_chardev, &file_kind_pipe,
-	&file_kind_fifo, &file_kind_eventfd, &file_kind_unix,
-	&file_kind_inet, &file_kind_epoll,   NULL,
+	&file_kind_reg,	    &file_kind_chardev,
+	&file_kind_pipe,    &file_kind_fifo,
+	&file_kind_eventfd, &file_kind_unix,
+	&file_kind_inet,    &file_kind_netlink,
+	&file_kind_epoll,   NULL,
 };
 
 const struct file_kind *file_kind_of(const struct fd_look *l)
@@ -75,7 +77,6 @@ static const struct stranger strangers[] = {
 	{ "user:[", 0, "user namespace", HINT_NS },
 	{ "cgroup:[", 0, "cgroup namespace", HINT_NS },
 	{ "time:[", 0, "time namespace", HINT_NS },
-	{ NULL, AF_NETLINK, "netlink sockets", HINT_CLOSE },
 	{ NULL, AF_PACKET, "packet sockets", HINT_CLOSE },
 	{ NULL, AF_VSOCK, "vsock sockets", HINT_CLOSE },
 	{ NULL, AF_ALG, "crypto (AF_ALG) sockets", HINT_CLOSE },

@@ -3,24 +3,10 @@
 #include "fd/unix_diag.h"
 
 #include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
-#include "fd/sk_opts.h"
-
-#define ANSWER_MAX (256 * 1024)
-
-static uint32_t u32_of(const struct rtattr *a)
-{
-	uint32_t v = 0;
-
-	if (RTA_PAYLOAD(a) >= sizeof(v))
-		memcpy(&v, RTA_DATA(a), sizeof(v));
-	return v;
-}
+#include "fd/sk_diag.h"
 
 static void parse_attr(struct pool *pool, const struct rtattr *a, struct unix_sock *s)
 {
@@ -33,10 +19,10 @@ static void parse_attr(struct pool *pool, const struct rtattr *a, struct unix_so
 		break;
 	case UNIX_DIAG_PEER:
 		s->has_peer = true;
-		s->peer = u32_of(a);
+		s->peer = sk_diag_u32(a);
 		break;
 	case UNIX_DIAG_ICONS:
-		s->pending = u32_of(a);
+		s->pending = sk_diag_u32(a);
 		break;
 	case UNIX_DIAG_RQLEN:
 		if (RTA_PAYLOAD(a) < sizeof(rq))
@@ -72,28 +58,6 @@ int unix_diag_parse(struct pool *pool, const void *msg, size_t len, struct unix_
 	return 0;
 }
 
-static int ask(int sock, struct err *e)
-{
-	struct {
-		struct nlmsghdr h;
-		struct unix_diag_req r;
-	} q = {
-		.h = { .nlmsg_len = sizeof(q),
-		       .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.r = { .sdiag_family = AF_UNIX,
-		       .udiag_states = ~0u,
-		       .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS |
-				     UDIAG_SHOW_RQLEN },
-	};
-	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
-
-	/* With an address the rights of the sender count, not those of the socket's maker. */
-	if (sendto(sock, &q, sizeof(q), 0, (struct sockaddr *)&to, sizeof(to)) < 0)
-		return err_sys(e, "sendto", "sock_diag: unix sockets");
-	return 0;
-}
-
 static int cmp_ino(const void *a, const void *b)
 {
 	const struct unix_sock *x = a, *y = b;
@@ -101,50 +65,28 @@ static int cmp_ino(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-/* 1: more to come, 0: the end, negative: failure. */
-static int take(struct fd_dump *d, struct unix_table *t, const char *buf, int len, struct err *e)
+static int take(struct fd_dump *d, const void *msg, size_t len, void *ctx)
 {
-	const struct nlmsghdr *h;
+	struct unix_table *t = ctx;
+	struct unix_sock s;
+	int r = unix_diag_parse(d->m->pool, msg, len, &s);
 
-	for (h = (const void *)buf; len > 0 && NLMSG_OK(h, (unsigned)len); h = NLMSG_NEXT(h, len)) {
-		struct unix_sock s;
-
-		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (h->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *ne = NLMSG_DATA(h);
-
-			errno = h->nlmsg_len >= NLMSG_LENGTH(sizeof(*ne)) ? -ne->error : EIO;
-			err_sys(e, "sock_diag", "unix sockets");
-			return err_hint(e, "the kernel needs CONFIG_UNIX_DIAG (module unix_diag)");
-		}
-		if (unix_diag_parse(d->m->pool, NLMSG_DATA(h), NLMSG_PAYLOAD(h, 0), &s)) {
-			errno = EINVAL;
-			return err_sys(e, "sock_diag", "unix sockets: a malformed answer");
-		}
+	if (!r)
 		pool_push(d->m->pool, t->v, t->n, s);
-	}
-	return 1;
+	return r;
 }
 
 int unix_table_read(struct fd_dump *d, struct unix_table *ret, struct err *e)
 {
-	_cleanup_close_ int sock = -EBADF;
-	char *buf = pool_alloc(d->m->pool, ANSWER_MAX);
-	int r = sk_socket(d, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG, &sock, e);
+	struct unix_diag_req q = {
+		.sdiag_family = AF_UNIX,
+		.udiag_states = ~0u,
+		.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS |
+			      UDIAG_SHOW_RQLEN,
+	};
+	int r = sk_diag_dump(d, &q, sizeof(q), "unix sockets", take, ret, e);
 
-	if (!r)
-		r = ask(sock, e);
-	if (r)
-		return r;
-	do {
-		ssize_t n = recv(sock, buf, ANSWER_MAX, 0);
-
-		if (n <= 0)
-			return err_sys(e, "recv", "sock_diag: unix sockets");
-		r = take(d, ret, buf, (int)n, e);
-	} while (r > 0);
-	if (ret->n)
+	if (!r && ret->n)
 		qsort(ret->v, ret->n, sizeof(*ret->v), cmp_ino);
 	return r;
 }
