@@ -144,6 +144,8 @@ int restore_build(void *ctx, struct err *e)
 			return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "restore", "",
 				       "pid %d holds no `syscall` instruction in executable memory",
 				       t->pid);
+		/* Locks before credentials drop: leases ask for a capability. */
+		fd_build_final(m, t);
 		x = task_build_final(m, t, e);
 		task_dress(t);
 	}
@@ -155,5 +157,7 @@ int restore_build(void *ctx, struct err *e)
 	}
 	if (!x)
 		x = stubs_build(r->stubs, fds, e);
+	if (!x)
+		fd_built(m);
 	return x ? x : check_results(r, e);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Proves that a file lock is refused by name and still held afterwards.
+ * Proves that without --file-locks a lock is refused by name and still held afterwards.
  */
 // refuse: a file lock is held
 #include <sys/file.h>

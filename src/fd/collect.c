@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/proc.h"
+#include "fd/lock.h"
 #include "fd/sk_opts.h"
 #include "parasite/remote.h"
 
@@ -91,12 +92,6 @@ static struct task_fd *fd_of(struct task *t, int fd, size_t *cursor)
 	return *cursor < t->n_fds && t->fds[*cursor].fd == fd ? &t->fds[*cursor] : NULL;
 }
 
-static int refuse_lock(const struct fd_look *l, struct err *e)
-{
-	fd_refuse(l, e, "a file lock is held through it (%s)", l->info.lock);
-	return err_hint(e, "release the lock before the checkpoint; locks are not carried yet");
-}
-
 static int dump_new(struct fd_dump *d, struct fd_look *l, struct file_obj **ret, struct err *e)
 {
 	const struct file_kind *k = file_kind_of(l);
@@ -129,19 +124,25 @@ static int dump_one(struct fd_dump *d, struct fd_look *l, int fd, struct task_fd
 	}
 	if (r)
 		return r;
-	if (l->info.lock[0]) {
-		r = refuse_lock(l, e);
-	} else {
-		ret->file = file_index_find(d, l, &r);
-		if (r) {
-			errno = -r;
-			err_sys(e, "kcmp", "pid %d, fd %d", d->t->host, fd);
-		} else if (!ret->file) {
-			r = dump_new(d, l, &ret->file, e);
-		}
+	ret->file = file_index_find(d, l, &r);
+	if (r) {
+		errno = -r;
+		err_sys(e, "kcmp", "pid %d, fd %d", d->t->host, fd);
+	} else if (!ret->file) {
+		r = dump_new(d, l, &ret->file, e);
 	}
 	fd_look_close(l);
 	return r;
+}
+
+/* What a child has by fork was not looked at again, but may be locked by the child. */
+static int dump_locks(struct fd_dump *d, struct fd_look *l, int fd, struct file_obj *f,
+		      struct err *e)
+{
+	l->t = d->t;
+	l->fd = fd;
+	l->st = f->st;
+	return locks_dump(d, l, f, e);
 }
 
 /* cwd and root, unless somebody else took care of them. */
@@ -202,6 +203,8 @@ int fd_dump_task(struct model *m, struct task *t, struct err *e)
 			r = dump_one(d, l, fds[i], tf, e);
 		if (!r)
 			t->n_fds = i + 1;
+		if (!r && l->info.lock)
+			r = dump_locks(d, l, fds[i], tf->file, e);
 	}
 	if (!r)
 		r = dump_dir(d, t, "cwd", &t->cwd, e);
@@ -347,6 +350,8 @@ int fd_dump_finish(struct model *m, struct err *e)
 			r = file_kinds[i]->dump_end(d, e);
 	if (!r)
 		r = ghost_dump_end(d, e);
+	if (!r)
+		r = locks_dump_end(d, e);
 	if (!r && d->sk_queues)
 		r = image_out_close(take_ptr(d->sk_queues), e);
 	if (!r)

@@ -4,7 +4,8 @@
  *
  * Owns: finding out which descriptors share a description, the table of file
  * kinds (file_kind.h), files.img, fdinfo-*.img and the images of single kinds
- * (pipes-data, fifo-data, sk-queues, ghost-file, remap-fpath ...). Does not
+ * (pipes-data, fifo-data, sk-queues, ghost-file, remap-fpath,
+ * filelocks ...). Does not
  * own: mappings (mem), mount trees (mounts), credentials of tasks (task).
  *
  * Dump reads stopped tasks from outside (pidfd_getfd, fdinfo, kcmp); nothing
@@ -55,7 +56,11 @@ int fd_file_for_map(struct model *m, struct file_obj *f, int root_fd, bool writa
 int fd_build_slots(struct build *b, struct err *e);
 /* ...and, as the last thing, put them at their numbers and close all other slots. */
 int fd_build_place(struct build *b, struct err *e);
-/* Once all tasks hold their own: owners (F_SETOWN), then our copies are closed. */
+/* All tasks were built: what of ours only served that is closed. */
+void fd_built(struct model *m);
+/* Append to the last words of @t: file locks. */
+void fd_build_final(struct model *m, struct task *t);
+/* Once all tasks hold their own, and said their last words: owners (F_SETOWN), then our copies are closed. */
 int fd_finish(struct model *m, struct err *e);
 
 /* What is supported, and what is refused by name. */

@@ -35,7 +35,7 @@ struct fd_info {
 	unsigned flags; /* of open(2), without O_CLOEXEC */
 	bool cloexec;
 	int mnt_id;
-	char lock[96];	  /* the first file lock, empty when there is none */
+	const char *lock; /* the first file lock's line, NULL when there is none */
 	const char *text; /* all of it, for the kind's own lines */
 };
 
@@ -67,6 +67,7 @@ struct epoll_dump;
 struct survey;
 struct locked;
 struct fresh;
+struct lock_dump;
 
 /* State of a dump (m->fd_state). */
 struct fd_dump {
@@ -93,11 +94,13 @@ struct fd_dump {
 	size_t plain_seen;     /* plain files that the preflight has looked at */
 	struct fresh *fresh;   /* sk_opts.c */
 	struct image_out *sk_queues;
+	struct lock_dump *locks;
 };
 
 struct ghost_restore;
 struct pipe_restore;
 struct unix_restore;
+struct lock_restore;
 
 /* What restore knows of a description besides the model's file_obj; in f->priv. */
 struct fd_work {
@@ -115,6 +118,7 @@ struct fd_restore {
 	struct ghost_restore *ghosts;
 	struct pipe_restore *pipes;
 	struct unix_restore *unixes;
+	struct lock_restore *locks;
 };
 
 struct file_kind {
@@ -195,7 +199,7 @@ int fd_dump_copy(struct file_obj *f, struct err *e);
 int fown_dump(struct fd_dump *d, const struct fd_look *l, FownEntry **ret, struct err *e);
 const FownEntry *file_fown(const struct file_obj *f);
 unsigned file_flags(const struct file_obj *f);
-int fown_finish(struct model *m, struct file_obj *f, struct err *e);
+int fown_finish(struct fd_restore *r, struct file_obj *f, struct err *e);
 
 /* name.c */
 int fd_name_root(struct fd_dump *d, struct err *e);
@@ -222,7 +226,7 @@ int ghost_dump_end(struct fd_dump *d, struct err *e);
 /* ghost_restore.c */
 int ghost_read(struct fd_restore *r, struct err *e);
 int ghost_open(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd, struct err *e);
-int ghost_finish(struct fd_restore *r, struct err *e);
+void ghost_close(struct fd_restore *r);
 
 /* open.c */
 /* Status flags that fcntl(2) sets, put on a description of ours. */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 
-#include "fd/file_kind.h"
+#include "fd/lock.h"
 #include "parasite/stub.h"
 
 #ifndef F_GETOWNER_UIDS
@@ -95,7 +95,7 @@ int fown_dump(struct fd_dump *d, const struct fd_look *l, FownEntry **ret, struc
 }
 
 /* The signal first, then the owner, then O_ASYNC: nothing is sent half configured. */
-int fown_finish(struct model *m, struct file_obj *f, struct err *e)
+int fown_finish(struct fd_restore *r, struct file_obj *f, struct err *e)
 {
 	const FownEntry *fo = file_fown(f);
 	unsigned flags = file_flags(f);
@@ -107,12 +107,14 @@ int fown_finish(struct model *m, struct file_obj *f, struct err *e)
 		return err_sys(e, "fcntl", "file %u: F_SETSIG %u", f->id, fo->signum);
 	if (fo->pid) {
 		own.type = (int)fo->pid_type;
-		own.pid = outward(m, own.type, (pid_t)fo->pid);
+		own.pid = outward(r->m, own.type, (pid_t)fo->pid);
 		if (!own.pid)
 			return file_bad(f, e, "its owner %u is no process of the tree", fo->pid);
 		if (fcntl(f->fd, F_SETOWN_EX, &own))
 			return err_sys(e, "fcntl", "file %u: F_SETOWN_EX %d", f->id, own.pid);
 	}
+	if (!fo->pid && locks_lease_on(r, f) && fcntl(f->fd, F_SETOWN, 0))
+		return err_sys(e, "fcntl", "file %u: F_SETOWN 0", f->id);
 	if (flags & O_ASYNC && fcntl(f->fd, F_SETFL, fcntl(f->fd, F_GETFL) | O_ASYNC))
 		return err_sys(e, "fcntl", "file %u: O_ASYNC", f->id);
 	return 0;

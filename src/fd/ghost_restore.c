@@ -387,11 +387,10 @@ int ghost_open(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd,
 	return 0;
 }
 
-int ghost_finish(struct fd_restore *r, struct err *e)
+void ghost_close(struct fd_restore *r)
 {
 	for (struct ghost_obj *g = r->ghosts ? r->ghosts->list : NULL; g; g = g->next) {
 		cleanup_close(&g->fd);
 		g->fd = -EBADF;
 	}
-	return 0;
 }

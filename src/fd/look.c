@@ -116,7 +116,7 @@ const char *fd_info_line(const char *text, const char *name)
 int fd_info_parse(const char *text, struct fd_info *ret)
 {
 	const char *pos = fd_info_line(text, "pos"), *flags = fd_info_line(text, "flags");
-	const char *mnt = fd_info_line(text, "mnt_id"), *lock = fd_info_line(text, "lock");
+	const char *mnt = fd_info_line(text, "mnt_id");
 	unsigned f;
 
 	if (!pos || !flags)
@@ -126,15 +126,7 @@ int fd_info_parse(const char *text, struct fd_info *ret)
 	ret->cloexec = f & O_CLOEXEC;
 	ret->flags = f & ~(unsigned)O_CLOEXEC;
 	ret->mnt_id = mnt ? atoi(mnt) : -1;
-	ret->lock[0] = 0;
-	if (lock) {
-		size_t n = strcspn(lock, "\n");
-
-		if (n >= sizeof(ret->lock))
-			n = sizeof(ret->lock) - 1;
-		memcpy(ret->lock, lock, n);
-		ret->lock[n] = 0;
-	}
+	ret->lock = fd_info_line(text, "lock");
 	ret->text = text;
 	return 0;
 }

@@ -12,7 +12,8 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
-#include "fd/file_kind.h"
+#include "fd/lock.h"
+#include "parasite/stub.h"
 
 /* Descriptors of ours besides those of the tree: images, sockets of the engine. */
 #define OWN_FDS 256
@@ -167,6 +168,25 @@ int fd_build_place(struct build *b, struct err *e)
 	return 0;
 }
 
+void fd_build_final(struct model *m, struct task *t)
+{
+	locks_calls(m->fd_state, t, &t->stub->threads[0].final);
+}
+
+/* Every further open file stands in a lease's way. */
+void fd_built(struct model *m)
+{
+	for (size_t i = 0; i < m->n_files; i++) {
+		struct fd_work *w = fd_work(m->files[i]);
+
+		for (size_t k = 0; k < ARRAY_SIZE(w->map_fd); k++) {
+			cleanup_close(&w->map_fd[k]);
+			w->map_fd[k] = -EBADF;
+		}
+	}
+	ghost_close(m->fd_state);
+}
+
 static void close_all(struct model *m)
 {
 	for (size_t i = 0; i < m->n_files; i++) {
@@ -184,13 +204,11 @@ static void close_all(struct model *m)
 int fd_finish(struct model *m, struct err *e)
 {
 	struct fd_restore *r = m->fd_state;
-	int ret = 0;
+	int ret = locks_taken(r, e);
 
 	for (size_t i = 0; i < m->n_files && !ret; i++)
-		ret = fown_finish(m, m->files[i], e);
+		ret = fown_finish(r, m->files[i], e);
 	close_all(m);
-	if (!ret)
-		ret = ghost_finish(r, e);
 	log_debug("%zu files made", m->n_files);
 	return ret;
 }

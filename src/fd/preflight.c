@@ -5,7 +5,7 @@
  * changes every moment (queues) is left for the dump itself.
  */
 #include "base/io.h"
-#include "fd/file_kind.h"
+#include "fd/lock.h"
 
 /*
  * Inodes that anybody on the machine holds a lock on: only those need a closer
@@ -68,10 +68,11 @@ static int check_looked(struct fd_dump *d, struct fd_look *l, struct err *e)
 {
 	const struct file_kind *k;
 
-	if (l->info.lock[0]) {
-		fd_refuse(l, e, "a file lock is held through it (%s)", l->info.lock);
-		return err_hint(
-			e, "release the lock before the checkpoint; locks are not carried yet");
+	if (l->info.lock) {
+		int r = locks_check(d, l, e);
+
+		if (r)
+			return r;
 	}
 	k = file_kind_of(l);
 	if (!k)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fd/file_kind.h"
+#include "fd/lock.h"
 
 struct fd_work *fd_work(struct file_obj *f)
 {
@@ -253,5 +253,5 @@ int fd_read(struct model *m, struct err *e)
 	for (size_t i = 0; file_kinds[i] && !ret; i++)
 		if (file_kinds[i]->read_end)
 			ret = file_kinds[i]->read_end(r, e);
-	return ret;
+	return ret ? ret : locks_read(r, e);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fd/epoll.h"
+#include "fd/lock.h"
 #include "fd/unix_diag.h"
 
 static void test_fdinfo(void **state)
@@ -23,7 +24,7 @@ static void test_fdinfo(void **state)
 	assert_int_equal(i.flags, 0104002);
 	assert_true(i.cloexec);
 	assert_int_equal(i.mnt_id, 29);
-	assert_string_equal(i.lock, "1: FLOCK  ADVISORY  WRITE 12 fe:00:4711 0 EOF");
+	assert_int_equal(strncmp(i.lock, "1: FLOCK  ADVISORY  WRITE 12 fe:00:4711 0 EOF\n", 46), 0);
 	assert_int_equal(strtoull(fd_info_line(text, "eventfd-count"), NULL, 16), 255);
 	assert_string_equal(fd_info_line(text, "eventfd-semaphore"), "1\n");
 	assert_null(fd_info_line(text, "eventfd"));
@@ -32,16 +33,45 @@ static void test_fdinfo(void **state)
 
 static void test_fdinfo_bad(void **state)
 {
-	char text[400] = "pos:\t0\nflags:\t00\nlock:\t";
+	static const char text[] = "pos:\t0\nflags:\t00\n";
 	struct fd_info i;
 
 	assert_int_equal(fd_info_parse("", &i), -EINVAL);
 	assert_int_equal(fd_info_parse("pos:\t1\n", &i), -EINVAL);
-	memset(text + strlen(text), 'x', 300);
 	assert_int_equal(fd_info_parse(text, &i), 0);
-	assert_int_equal(strlen(i.lock), sizeof(i.lock) - 1);
+	assert_null(i.lock);
 	assert_false(i.cloexec);
 	assert_int_equal(i.mnt_id, -1);
+}
+
+static void test_locks(void **state)
+{
+	static const char text[] = "lock:\t1: POSIX  ADVISORY  READ 5 08:01:12345 100 149\n"
+				   "other:\t1\nlock:\t2: LEASE  BREAKING  UNLCK 7 00:1f:9 0 EOF\n";
+	const char *p = fd_info_line(text, "lock");
+	struct lock_line k;
+
+	assert_int_equal(lock_line_parse(p, &k), 0);
+	assert_int_equal(k.flag, LOCK_FLAG_POSIX);
+	assert_int_equal(k.type, F_RDLCK);
+	assert_int_equal(k.pid, 5);
+	assert_int_equal(k.start, 100);
+	assert_int_equal(k.len, 50);
+	p = lock_line_next(p);
+	assert_int_equal(lock_line_parse(p, &k), 0);
+	assert_int_equal(k.flag, LOCK_FLAG_LEASE);
+	assert_int_equal(k.type, F_UNLCK);
+	assert_true(k.breaking);
+	assert_int_equal(k.len, 0);
+	assert_null(lock_line_next(p));
+	assert_int_equal(lock_line_parse("1: OFDLCK ADVISORY  WRITE -1 fe:00:1 5 EOF", &k), 0);
+	assert_int_equal(k.pid, -1);
+	assert_int_equal(lock_line_parse("1: FLOCK  ADVISORY  UNLCK 5 08:01:1 0 EOF", &k), -EINVAL);
+	assert_int_equal(lock_line_parse("1: POSIX  MANDATORY READ 5 08:01:1 0 9", &k), -EINVAL);
+	assert_int_equal(lock_line_parse("1: DELEG  ACTIVE    READ 5 08:01:1 0 EOF", &k), -EINVAL);
+	assert_int_equal(lock_line_parse("1: POSIX  ADVISORY  READ 5 08:01:1 9 5", &k), -EINVAL);
+	assert_int_equal(lock_line_parse("1: POSIX  ADVISORY  READ 5 08:01:1 0 9x", &k), -EINVAL);
+	assert_int_equal(lock_line_parse("", &k), -EINVAL);
 }
 
 static void test_epoll(void **state)
@@ -131,9 +161,9 @@ static void test_build_id(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fdinfo),	 cmocka_unit_test(test_fdinfo_bad),
-		cmocka_unit_test(test_epoll),	 cmocka_unit_test(test_diag),
-		cmocka_unit_test(test_build_id),
+		cmocka_unit_test(test_fdinfo), cmocka_unit_test(test_fdinfo_bad),
+		cmocka_unit_test(test_locks),  cmocka_unit_test(test_epoll),
+		cmocka_unit_test(test_diag),   cmocka_unit_test(test_build_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fd/file_kind.h"
+#include "fd/lock.h"
 
 #define PID 7
 
@@ -37,6 +37,7 @@ struct subject {
 	GhostFileEntry ghost;
 	GhostChunkEntry chunk;
 	SkPacketEntry packet;
+	FileLockEntry lock;
 };
 
 enum { REG, PIPE_R, PIPE_W, FIFO_NAME, FIFO, EPOLL, UNIX_A, UNIX_B, UNIX_L, INET };
@@ -159,6 +160,11 @@ static void subject_init(struct subject *s)
 	sk_packet_entry__init(&s->packet);
 	s->packet.id_for = 7;
 	s->packet.length = 4;
+	file_lock_entry__init(&s->lock);
+	s->lock.flag = LOCK_FLAG_POSIX;
+	s->lock.type = F_WRLCK;
+	s->lock.pid = PID;
+	s->lock.fd = 4;
 }
 
 static void put(struct image_dir *d, enum image_id id, unsigned num,
@@ -179,7 +185,7 @@ static void subject_write(const struct subject *s, const char *path)
 {
 	const ProtobufCMessage *v[10], *g[2] = { &s->ghost.base, &s->chunk.base };
 	const ProtobufCMessage *pd = &s->pipe_data.base, *rm = &s->remap.base,
-			       *pk = &s->packet.base;
+			       *pk = &s->packet.base, *lk = &s->lock.base;
 	struct pool *pool = pool_new();
 	struct image_dir *d;
 	struct err e = { 0 };
@@ -195,6 +201,7 @@ static void subject_write(const struct subject *s, const char *path)
 	put(d, IMG_REMAP_FPATH, 0, &rm, 1, false);
 	put(d, IMG_GHOST_FILE, 1, g, 2, true);
 	put(d, IMG_SK_QUEUES, 0, &pk, 1, true);
+	put(d, IMG_FILE_LOCKS, 0, &lk, 1, false);
 	assert_int_equal(image_dir_commit(d, false, &e), 0);
 	image_dir_free(d);
 	pool_free(pool);
@@ -314,13 +321,25 @@ static void test_contents(void **state)
 	BAD(s.packet.length = 5, "not there");
 }
 
+static void test_locks(void **state)
+{
+	struct subject s;
+
+	BAD(s.lock.flag = 4, "no kind of file lock");
+	BAD(s.lock.type = F_UNLCK, "neither a read nor a write lock");
+	BAD(s.lock.start = -1, "bytes long");
+	BAD(s.lock.len = -1, "bytes long");
+	BAD((s.lock.start = 2, s.lock.len = INT64_MAX), "bytes long");
+	BAD(s.lock.pid = 8, "process 8, which there is not");
+	BAD(s.lock.fd = 999, "which has none");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_right),
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_members),
-		cmocka_unit_test(test_contents),
+		cmocka_unit_test(test_right),	cmocka_unit_test(test_table),
+		cmocka_unit_test(test_members), cmocka_unit_test(test_contents),
+		cmocka_unit_test(test_locks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,7 @@ struct options {
 	bool display_stats;
 	char *file_validation; /* "filesize" or "buildid" */
 	bool skip_file_rwx_check;
+	bool file_locks;
 	bool no_sync;
 	char *exec_tasks; /* "include" or "refuse" */
 	bool json;	  /* check, --json */
