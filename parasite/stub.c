@@ -517,6 +517,18 @@ static int send_some(int sock, const int *fds, size_t n, struct err *e)
 	return 0;
 }
 
+int stub_send(struct stub_set *s, const struct stub *st, const int *fds, size_t n, struct err *e)
+{
+	for (size_t at = 0; at < n; at += FDS_PER_MESSAGE) {
+		size_t c = n - at < FDS_PER_MESSAGE ? n - at : FDS_PER_MESSAGE;
+		int r = send_some(s->socks[st->index % s->n_socks], fds + at, c, e);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 /*
  * Sockets are fewer than stubs: the one that used this socket before must have
  * received all of its messages, or it would take ours.
@@ -537,6 +549,11 @@ static int wait_received(const struct stub *st, struct err *e)
 	return 0;
 }
 
+static bool is_helper(const struct stub *st)
+{
+	return st->temporary && !st->owner;
+}
+
 int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e)
 {
 	size_t pending = 0;
@@ -548,6 +565,10 @@ int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e)
 	for (size_t i = 0; i < s->n; i++)
 		pending += s->v[i]->no_threads_wait ? 0 : s->v[i]->n_threads;
 	s->arena.head->pending = pending;
+	/* Helpers first: others reap them before they receive anything. */
+	for (size_t i = 0; i < s->n; i++)
+		if (is_helper(s->v[i]))
+			ring_post(s->v[i]->threads[0].ring, &s->v[i]->threads[0].build);
 	for (size_t i = 0; i < s->n; i++) {
 		struct stub *st = s->v[i];
 
@@ -556,14 +577,11 @@ int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e)
 			if (r)
 				return r;
 		}
-		for (size_t at = 0; at < fds[i].n; at += FDS_PER_MESSAGE) {
-			size_t c = fds[i].n - at < FDS_PER_MESSAGE ? fds[i].n - at :
-								     FDS_PER_MESSAGE;
-
-			r = send_some(s->socks[i % s->n_socks], fds[i].v + at, c, e);
-			if (r)
-				return r;
-		}
+		if (is_helper(st))
+			continue;
+		r = stub_send(s, st, fds[i].v, fds[i].n, e);
+		if (r)
+			return r;
 		/* Threads find their work when their leader gives birth to them. */
 		for (size_t k = st->n_threads; k-- > 0;)
 			ring_post(st->threads[k].ring, &st->threads[k].build);

@@ -87,7 +87,12 @@ void stub_spawn_call(struct stub_set *s, struct prog *p, struct stub *child, uin
 void stub_spawn_thread_call(struct stub_set *s, struct prog *p, struct stub *st, size_t thread);
 /* Append what receives @n descriptors as numbers 0..n-1 (in messages of what SCM_RIGHTS allows). */
 void stub_recv_calls(struct stub_set *s, struct prog *p, struct stub *st, size_t n);
-/* Append closing the service sockets: the last thing of a build. */
+/*
+ * Send what such calls of a program that is about to run receive. Stubs share
+ * sockets: the one that was sent to before must have received.
+ */
+int stub_send(struct stub_set *s, const struct stub *st, const int *fds, size_t n, struct err *e);
+/* Append closing the service sockets: the last thing of a build, or of what follows it. */
 void stub_close_service_call(struct stub_set *s, struct prog *p);
 
 /*

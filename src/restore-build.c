@@ -58,7 +58,8 @@ static int build_alive(struct restore *r, struct build *b, struct err *e)
 		x = fd_build_place(b, e);
 	if (x)
 		return x;
-	stub_close_service_call(r->stubs, b->p);
+	if (!fd_has_late(b->t))
+		stub_close_service_call(r->stubs, b->p);
 	return task_build(b, r->stubs, e);
 }
 

@@ -309,6 +309,8 @@ static int step_seize(void *ctx, struct err *e)
 	int x = stubs_find(r->stubs, model_has_own_ns(r->m, NS_PID), e);
 
 	if (!x)
+		x = fd_place_late(r->m, r->stubs, r->root_fd, e);
+	if (!x)
 		x = stubs_stop(r->stubs, e);
 	if (!x)
 		x = stubs_seize(r->stubs, e);

@@ -13,6 +13,7 @@
 
 #include "fd/epoll.h"
 #include "fd/kinds.h"
+#include "fd/procfs.h"
 
 /* linux/eventpoll.h (6.9) */
 struct busy_poll_params {
@@ -137,15 +138,20 @@ static int find_target(struct fd_dump *d, struct file_obj *ep, EventpollTfdEntry
 	s.slot = (struct kcmp_epoll_slot){ .efd = (uint32_t)ep->owner_fd,
 					   .tfd = te->tfd,
 					   .toff = nth };
-	if (here && here->st.st_ino == te->inode && is_target(here, &s) && s.found)
+	if (!here || here->st.st_ino != te->inode || !is_target(here, &s) || !s.found)
+		file_index_visit(d, dev, te->inode, is_target, &s);
+	else if (!late_is(d->root_fd, here))
 		return 0;
-	file_index_visit(d, dev, te->inode, is_target, &s);
+	snprintf(who, sizeof(who), "pid %d, fd %d (eventpoll)", ep->owner->pid, ep->owner_fd);
+	if (s.found && late_is(d->root_fd, s.found))
+		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
+			       "it watches %.150s, a file about a thread: not supported",
+			       s.found->entry->reg->name);
 	if (s.found) {
 		te->has_file_id = 1;
 		te->file_id = s.found->id;
 		return 0;
 	}
-	snprintf(who, sizeof(who), "pid %d, fd %d (eventpoll)", ep->owner->pid, ep->owner_fd);
 	if (s.error) {
 		errno = -s.error;
 		return err_sys(e, "kcmp", "%s, target %u", who, te->tfd);

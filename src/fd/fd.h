@@ -18,6 +18,8 @@
 #include "model/kinds.h"
 #include "model/model.h"
 
+struct stub_set;
+
 /*
  * How mounts are numbered in the images (mounts_id_of()); given once, before
  * fd_dump_task(). Without it the images name no mounts.
@@ -60,6 +62,10 @@ int fd_build_place(struct build *b, struct err *e);
 void fd_built(struct model *m);
 /* Append to the last words of @t: file locks. */
 void fd_build_final(struct model *m, struct task *t);
+/* Whether it has descriptors that only fd_place_late() can make: it keeps its service socket until then. */
+bool fd_has_late(const struct task *t);
+/* All tasks are built: put the last descriptors in place. */
+int fd_place_late(struct model *m, struct stub_set *s, int root_fd, struct err *e);
 /* Once all tasks hold their own, and said their last words: owners (F_SETOWN), then our copies are closed. */
 int fd_finish(struct model *m, struct err *e);
 

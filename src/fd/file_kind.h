@@ -106,9 +106,11 @@ struct lock_restore;
 struct fd_work {
 	bool wanted; /* some descriptor refers to it; others are opened when asked for */
 	struct ghost_obj *ghost; /* its name was gone */
-	int map_fd[2];		 /* for mappings: read only, read and write */
-	int kid_fd[2];		 /* kinds: descriptors that the maker hands out */
-	void *kid;		 /* kinds: whatever else */
+	bool late;		 /* late.c: what is open is a stand-in */
+	bool seek_late;
+	int map_fd[2]; /* for mappings: read only, read and write */
+	int kid_fd[2]; /* kinds: descriptors that the maker hands out */
+	void *kid;     /* kinds: whatever else */
 };
 
 /* State of a restore (m->fd_state). */
@@ -213,6 +215,9 @@ FileEntry *file_entry_new(struct fd_dump *d, struct file_obj *f, FdTypes type);
 int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e);
 int reg_open_flags(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd, struct err *e);
 
+/* Put an open one to its position. */
+int reg_seek(struct file_obj *f, struct err *e);
+
 /* buildid.c */
 size_t build_id_read(int fd, uint32_t *buf, size_t max);
 
@@ -222,6 +227,8 @@ int ghost_check(struct fd_dump *d, const struct stat *st, const char *path, cons
 		struct err *e);
 int ghost_dump(struct fd_dump *d, struct file_obj *f, const struct stat *st, int fd,
 	       const char *path, const char *who, struct err *e);
+/* An entry of remap-fpath.img: what makes @f's name lead to it again. */
+void remap_add(struct fd_dump *d, struct file_obj *f, uint32_t id, RemapType type);
 int ghost_dump_end(struct fd_dump *d, struct err *e);
 /* ghost_restore.c */
 int ghost_read(struct fd_restore *r, struct err *e);

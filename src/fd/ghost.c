@@ -167,15 +167,33 @@ static int write_ghost(struct fd_dump *d, uint32_t id, const struct stat *st, in
 	return image_out_close(o, e);
 }
 
+static struct ghost_dump *remaps(struct fd_dump *d)
+{
+	if (!d->ghosts)
+		d->ghosts = pool_alloc(d->m->pool, sizeof(*d->ghosts));
+	return d->ghosts;
+}
+
+void remap_add(struct fd_dump *d, struct file_obj *f, uint32_t id, RemapType type)
+{
+	RemapFilePathEntry *re =
+		pool_msg(d->m->pool, RemapFilePathEntry, remap_file_path_entry__init);
+	struct ghost_dump *g = remaps(d);
+
+	re->orig_id = f->id;
+	re->remap_id = id;
+	re->has_remap_type = 1;
+	re->remap_type = type;
+	pool_push(d->m->pool, g->remaps, g->n_remaps, re);
+}
+
 int ghost_dump(struct fd_dump *d, struct file_obj *f, const struct stat *st, int fd,
 	       const char *path, const char *who, struct err *e)
 {
-	RemapFilePathEntry *re;
 	struct ghost *g;
 	int r;
 
-	if (!d->ghosts)
-		d->ghosts = pool_alloc(d->m->pool, sizeof(*d->ghosts));
+	remaps(d);
 	for (g = d->ghosts->list; g; g = g->next)
 		if (g->dev == st->st_dev && g->ino == st->st_ino)
 			break;
@@ -191,12 +209,7 @@ int ghost_dump(struct fd_dump *d, struct file_obj *f, const struct stat *st, int
 		if (r)
 			return r;
 	}
-	re = pool_msg(d->m->pool, RemapFilePathEntry, remap_file_path_entry__init);
-	re->orig_id = f->id;
-	re->remap_id = g->id;
-	re->has_remap_type = 1;
-	re->remap_type = REMAP_TYPE__GHOST;
-	pool_push(d->m->pool, d->ghosts->remaps, d->ghosts->n_remaps, re);
+	remap_add(d, f, g->id, REMAP_TYPE__GHOST);
 	return 0;
 }
 

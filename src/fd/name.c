@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/nshelper.h"
 #include "base/proc.h"
-#include "fd/file_kind.h"
+#include "fd/procfs.h"
 
 #define DELETED " (deleted)"
 
@@ -99,8 +99,11 @@ int fd_name_find(struct fd_dump *d, const struct stat *st, const char *link, con
 	ret->path = pool_strdup(d->m->pool, path);
 	if (found == 1)
 		return 0;
-	if (len <= tail || strcmp(link + len - tail, DELETED))
-		return not_there(d, st, path, who, found, e);
+	if (len <= tail || strcmp(link + len - tail, DELETED)) {
+		/* The kernel does not always notice that a process is gone. */
+		ret->deleted = found == -ENOENT && proc_name_is(d->root_fd, path);
+		return ret->deleted ? 0 : not_there(d, st, path, who, found, e);
+	}
 	cut = pool_strdup(d->m->pool, path);
 	cut[strlen(cut) - tail] = 0;
 	ret->path = cut;

@@ -206,8 +206,11 @@ int fd_finish(struct model *m, struct err *e)
 	struct fd_restore *r = m->fd_state;
 	int ret = locks_taken(r, e);
 
-	for (size_t i = 0; i < m->n_files && !ret; i++)
+	for (size_t i = 0; i < m->n_files && !ret; i++) {
 		ret = fown_finish(r, m->files[i], e);
+		if (!ret && fd_work(m->files[i])->seek_late)
+			ret = reg_seek(m->files[i], e);
+	}
 	close_all(m);
 	log_debug("%zu files made", m->n_files);
 	return ret;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "fd/kinds.h"
+#include "fd/procfs.h"
 #include "model/options.h"
 
 #define BUILD_ID_WORDS 16
@@ -42,9 +43,6 @@ static int reg_refuse_special(const struct fd_look *l, struct err *e)
 		return fd_refuse(l, e, "a descriptor on System V shared memory is not supported");
 	if (!strncmp(p, "/secretmem", 10) && !l->st.st_nlink)
 		return fd_refuse(l, e, "secret memory cannot be read by anybody else");
-	/* Entries of processes: the numbers may belong to nobody when files are opened again. */
-	if (!strncmp(p, "/proc/", 6) && p[6] >= '0' && p[6] <= '9')
-		return fd_refuse(l, e, "files of /proc about a process are not supported yet");
 	return 0;
 }
 
@@ -52,13 +50,16 @@ static int reg_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 {
 	struct fd_name nm;
 	char who[320];
+	pid_t dead;
 	int r = reg_refuse_special(l, e);
 
 	if (r)
 		return r;
 	who_is(l, who, sizeof(who));
 	r = fd_name_find(d, &l->st, l->link, who, &nm, e);
-	if (!r && nm.deleted)
+	if (!r)
+		r = proc_check(d, l, &nm, &dead, e);
+	if (!r && nm.deleted && !dead)
 		r = ghost_check(d, &l->st, nm.path, who, e);
 	return r;
 }
@@ -84,10 +85,13 @@ int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *
 	RegFileEntry *re = pool_msg(d->m->pool, RegFileEntry, reg_file_entry__init);
 	struct fd_name nm;
 	char who[320];
+	pid_t dead;
 	int r, mnt;
 
 	who_is(l, who, sizeof(who));
 	r = fd_name_find(d, &l->st, l->link, who, &nm, e);
+	if (!r)
+		r = proc_check(d, l, &nm, &dead, e);
 	if (r)
 		return r;
 	file_entry_new(d, f, FD_TYPES__REG)->reg = re;
@@ -114,7 +118,11 @@ int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *
 	} else {
 		r = fown_dump(d, l, &re->fown, e);
 	}
-	if (!r && nm.deleted)
+	if (r || !nm.deleted)
+		return r;
+	if (dead)
+		remap_add(d, f, (uint32_t)dead, REMAP_TYPE__PROCFS);
+	else
 		r = ghost_dump(d, f, &l->st, l->copy, nm.path, who, e);
 	return r;
 }
@@ -258,9 +266,24 @@ static int reg_open(struct fd_restore *r, struct file_obj *f, struct err *e)
 	const RegFileEntry *re = f->entry->reg;
 	int flags = (int)re->flags, ret;
 
+	ret = late_open(r, f, e);
+	if (ret <= 0)
+		return ret;
 	ret = reg_open_flags(r, f, flags, &f->fd, e);
 	if (ret || !re->pos || flags & O_PATH)
 		return ret;
+	if (proc_name_is(r->root_fd, re->name)) {
+		/* Seeking produces the text to go on with: of the finished process, not of this one. */
+		fd_work(f)->seek_late = true;
+		return 0;
+	}
+	return reg_seek(f, e);
+}
+
+int reg_seek(struct file_obj *f, struct err *e)
+{
+	const RegFileEntry *re = f->entry->reg;
+
 	if (lseek(f->fd, (off_t)re->pos, SEEK_SET) < 0)
 		return err_sys(e, "lseek", "%s to %llu", re->name, (unsigned long long)re->pos);
 	return 0;
@@ -268,7 +291,11 @@ static int reg_open(struct fd_restore *r, struct file_obj *f, struct err *e)
 
 static int reg_read_end(struct fd_restore *r, struct err *e)
 {
-	return ghost_read(r, e);
+	int ret = ghost_read(r, e);
+
+	if (!ret)
+		proc_find_dead(r->m);
+	return ret;
 }
 
 const struct file_kind file_kind_reg = {

@@ -20,6 +20,8 @@
 #include "base/pool.h"
 #include "image/schemas.h"
 
+#define PID_LIMIT (1 << 22) /* PID_MAX_LIMIT, linux/threads.h */
+
 struct image_dir;
 struct remote_task;
 struct remote_thread;
@@ -127,7 +129,9 @@ struct model {
 	struct task **tasks; /* all, parents before children */
 	size_t n_tasks;
 	size_t n_threads; /* live ones, all tasks */
-	int pid_level;	  /* dump: depth of the pid namespace that the images' pids belong to */
+	pid_t *dead_pids; /* restore: numbers that processes have until files about them are open */
+	size_t n_dead_pids;
+	int pid_level; /* dump: depth of the pid namespace that the images' pids belong to */
 	struct ns **nses;
 	size_t n_nses;
 	struct file_obj **files;

@@ -198,6 +198,22 @@ static int group_join(struct plan *p, struct task *t)
 	return 0;
 }
 
+/* Numbers of processes that are gone, for files about them: they live until those are open. */
+static void plan_dead(struct plan *p)
+{
+	struct stub *root = p->m->root->stub, *h;
+
+	for (size_t i = 0; i < p->m->n_dead_pids; i++) {
+		pid_t pid = p->m->dead_pids[i];
+
+		if (helper_find(p, pid) || model_task_by_pid(p->m, pid))
+			continue;
+		h = helper_new(p, root, pid);
+		stub_spawn_call(p->s, &root->birth, h, 0, SIGCHLD);
+		helper_reap(&root->threads[0].build, pid);
+	}
+}
+
 int task_plan(struct model *m, struct stub_set *s, struct err *e)
 {
 	struct plan p = { m, s, e };
@@ -215,5 +231,7 @@ int task_plan(struct model *m, struct stub_set *s, struct err *e)
 		}
 		r = group_join(&p, t);
 	}
+	if (!r)
+		plan_dead(&p);
 	return r;
 }

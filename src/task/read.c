@@ -12,8 +12,7 @@
 #include "model/options.h"
 #include "task/task-internal.h"
 
-#define PID_LIMIT (1 << 22) /* PID_MAX_LIMIT, linux/threads.h */
-#define GROUPS_LIMIT 65536  /* NGROUPS_MAX, linux/limits.h */
+#define GROUPS_LIMIT 65536 /* NGROUPS_MAX, linux/limits.h */
 
 static bool pid_valid(uint32_t pid)
 {
