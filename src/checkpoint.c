@@ -36,7 +36,6 @@
 #include "netns/netns.h"
 #include "nsops/nsops.h"
 #include "parasite/remote.h"
-#include "preflight.h"
 #include "recover.h"
 #include "src/fd/fd.h"
 #include "src/mem/mem.h"
@@ -559,9 +558,7 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 	/* A run killed with all its processes may have left this very tree frozen. */
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
-	r = preflight_not_ourselves(o, e);
-	if (!r)
-		r = preflight_tree(c.m, problems, e);
+	r = preflight_run(o, problems, e);
 	if (!r)
 		r = sum_up(o, problems, e);
 	if (!r)

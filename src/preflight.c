@@ -4,11 +4,11 @@
  * checkpoint. The tree goes on running meanwhile, so what is found may be gone
  * a moment later; what must hold is looked at again once it is frozen.
  */
-#include "preflight.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@
 #include "src/task/task.h"
 
 /* Freezing ourselves or who started us would leave nobody to thaw. */
-int preflight_not_ourselves(const struct options *o, struct err *e)
+static int preflight_not_ourselves(const struct options *o, struct err *e)
 {
 	pid_t pid = getpid();
 
@@ -94,7 +94,7 @@ static bool ended_meanwhile(const struct task *t)
 	return proc_stat_read(t->host, &st, &e) || st.state == 'Z' || st.state == 'X';
 }
 
-int preflight_tree(struct model *m, struct err_list *problems, struct err *e)
+static int preflight_tree(struct model *m, struct err_list *problems, struct err *e)
 {
 	int r = task_tree_read(m, e);
 	size_t n;
@@ -127,13 +127,75 @@ int preflight_tree(struct model *m, struct err_list *problems, struct err *e)
 	return r;
 }
 
-int preflight_run(const struct options *o, struct err_list *problems, struct err *e)
+static int look(const struct options *o, struct err_list *problems, struct err *e)
 {
 	struct model *m = model_new(o);
-	int r = preflight_not_ourselves(o, e);
+	int r = preflight_tree(m, problems, e);
 
-	if (!r)
-		r = preflight_tree(m, problems, e);
 	model_free(m);
 	return r;
+}
+
+static bool lists(const struct err_list *l, const struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->v[i].op, e->op) && !strcmp(l->v[i].object, e->object) &&
+		    !strcmp(l->v[i].why, e->why))
+			return true;
+	return false;
+}
+
+static void keep_listed(struct err_list *l, const struct err_list *now)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (lists(now, &l->v[i]))
+			l->v[to++] = l->v[i];
+	l->n = to;
+}
+
+#define LOOKS 3
+#define MORE_LOOKS 10
+#define LOOK_PAUSE_US 5000
+
+/*
+ * A tree that forks and ends all the time is never seen in one moment: the
+ * other end of a pipe belongs to a child that came after the list of
+ * processes was read, an executable's name goes away under our hands. So a
+ * blocker is believed when looks in a row agree on it. What stays in doubt is
+ * decided by the look at the frozen tree.
+ */
+int preflight_run(const struct options *o, struct err_list *problems, struct err *e)
+{
+	struct err last = { 0 };
+	int same = 0, whole = 0;
+	int r = preflight_not_ourselves(o, e);
+
+	if (r)
+		return r;
+	for (int i = 0; i < MORE_LOOKS && whole < LOOKS; i++) {
+		struct err_list now = { 0 };
+
+		if (i)
+			usleep(LOOK_PAUSE_US);
+		err_clear(e);
+		r = look(o, &now, e);
+		if (r) {
+			same = lists(&(struct err_list){ .v = &last, .n = 1 }, e) ? same + 1 : 1;
+			last = *e;
+		} else if (whole++ == 0) {
+			*problems = now;
+			now = (struct err_list){ 0 };
+		} else {
+			keep_listed(problems, &now);
+		}
+		err_list_free(&now);
+		if (same == LOOKS)
+			return r;
+		if (whole && !problems->n)
+			break;
+	}
+	err_clear(e);
+	return 0;
 }
