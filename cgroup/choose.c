@@ -136,10 +136,19 @@ static bool all_of(const struct pid_list *members, const struct pid_list *tree)
 	return true;
 }
 
+/* It has ended since the scan, or is about to: cgroup.procs does not list who is in exit(2). */
+static bool is_over(pid_t pid)
+{
+	struct proc_stat st;
+	struct err e = { 0 };
+
+	return proc_stat_read(pid, &st, &e) || (st.num_threads <= 1 && proc_is_exiting(&st));
+}
+
 static bool all_in(const struct pid_list *tree, const struct pid_list *members)
 {
 	for (size_t i = 0; i < tree->n; i++)
-		if (!pid_list_has(members, tree->v[i]))
+		if (!pid_list_has(members, tree->v[i]) && !is_over(tree->v[i]))
 			return false;
 	return true;
 }

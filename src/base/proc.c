@@ -150,6 +150,14 @@ int proc_stat_read(pid_t pid, struct proc_stat *ret, struct err *e)
 	return stat_read(path, pid, ret, e);
 }
 
+/* include/linux/sched.h; field 9 of proc_pid_stat(5) */
+#define PF_EXITING 4
+
+bool proc_is_exiting(const struct proc_stat *s)
+{
+	return s->flags & PF_EXITING || s->state == 'Z' || s->state == 'X';
+}
+
 int proc_thread_stat_read(pid_t pid, pid_t tid, struct proc_stat *ret, struct err *e)
 {
 	char path[64];
