@@ -44,7 +44,7 @@ under_load() {
 all_gone() { # WHAT PIDS...
 	local what=$1 p before
 	shift
-	for p; do gone "$p" || fail "$what: pid $p still lives: $(tr '\0' ' ' <"/proc/$p/cmdline")"; done
+	for p; do wait_for gone "$p" || fail "$what: pid $p still lives: $(tr '\0' ' ' <"/proc/$p/cmdline")"; done
 	before=$(progress)
 	sleep 0.03
 	[ "$before" = "$(progress)" ] || fail "$what: something still works after the dump"
