@@ -175,39 +175,11 @@ static int escaped(pid_t pid, struct err *e)
 	return err_hint(e, "try again when nobody moves processes between cgroups");
 }
 
-/* How many are in exit(2): neither alive nor a zombie yet. */
-static size_t count_leaving(const struct model *m)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < m->n_tasks; i++) {
-		struct proc_stat st;
-		struct err none = { 0 };
-
-		if (m->tasks[i]->state != TASK_ZOMBIE && !m->tasks[i]->leader_dead)
-			n += proc_stat_read(m->tasks[i]->host, &st, &none) || proc_is_exiting(&st);
-	}
-	return n;
-}
-
-#define LEAVING_US 500000
-
-/* A freezer does not hold who is on the way out, and the kernel lets nobody seize them: it takes a moment. */
-static int read_settled(struct model *m, struct err *e)
-{
-	uint64_t deadline = now_us() + LEAVING_US;
-	int r;
-
-	while (!(r = task_tree_read(m, e)) && count_leaving(m) && now_us() < deadline)
-		usleep(500);
-	return r;
-}
-
 /* The tree as it is now that nothing moves; what the preflight saw may be gone. */
 static int read_again(struct checkpoint *c, struct err *e)
 {
 	struct model *m = c->m;
-	int r = read_settled(m, e);
+	int r = task_tree_read_settled(m, e);
 
 	for (size_t i = 0; !r && i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];

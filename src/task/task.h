@@ -17,6 +17,11 @@ struct remote;
 
 /* Read the tree below m->opt->tree from /proc into the model; zombies too. Repeatable: fills a fresh list. */
 int task_tree_read(struct model *m, struct err *e);
+/*
+ * The same of a frozen tree: a freezer does not hold who is in exit(2), and the
+ * kernel lets nobody seize them, so they get a moment to become zombies.
+ */
+int task_tree_read_settled(struct model *m, struct err *e);
 /* Our view's pids of all live processes, malloc'ed. */
 int task_tree_pids(const struct model *m, pid_t **ret, size_t *ret_n);
 /* Properties of processes that are refused. */

@@ -173,6 +173,33 @@ int task_tree_read(struct model *m, struct err *e)
 	return 0;
 }
 
+/* How many are in exit(2): neither alive nor a zombie yet. */
+static size_t count_leaving(const struct model *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		struct proc_stat st;
+		struct err none = { 0 };
+
+		if (m->tasks[i]->state != TASK_ZOMBIE && !m->tasks[i]->leader_dead)
+			n += proc_stat_read(m->tasks[i]->host, &st, &none) || proc_is_exiting(&st);
+	}
+	return n;
+}
+
+#define LEAVING_US 500000
+
+int task_tree_read_settled(struct model *m, struct err *e)
+{
+	uint64_t deadline = now_us() + LEAVING_US;
+	int r;
+
+	while (!(r = task_tree_read(m, e)) && count_leaving(m) && now_us() < deadline)
+		usleep(500);
+	return r;
+}
+
 int task_tree_pids(const struct model *m, pid_t **ret, size_t *ret_n)
 {
 	pid_t *v = malloc((m->n_tasks + 1) * sizeof(*v));
