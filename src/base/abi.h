@@ -101,6 +101,15 @@ struct statmount {
 #define NS_GET_MNTNS_ID _IOR(0xb7, 0x5, __u64)
 #endif
 
+/* linux/memfd.h, linux/fcntl.h (6.3) */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008u
+#define MFD_EXEC 0x0010u
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
+
 /* linux/userfaultfd.h (6.4, 6.7) */
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
 #define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)

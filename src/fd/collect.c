@@ -255,11 +255,16 @@ int fd_dump_file(struct model *m, struct task *t, int fd, const char *name, unsi
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISCHR(st.st_mode))
 		return fd_refuse(l, e, "not a regular file, directory or device");
 	f = model_file_new(m);
-	f->kind = file_kind_by_type(FD_TYPES__REG);
+	f->kind = file_kind_of(l);
 	f->st = st;
 	f->owner = t;
 	f->owner_fd = -1;
-	r = reg_entry_dump(d, f, l, e);
+	if (f->kind && f->kind->open_map && f->kind->type != FD_TYPES__REG) {
+		r = f->kind->dump(d, f, l, e);
+	} else {
+		f->kind = file_kind_by_type(FD_TYPES__REG);
+		r = reg_entry_dump(d, f, l, e);
+	}
 	if (r)
 		return r;
 	nm = pool_alloc(m->pool, sizeof(*nm) + strlen(name) + 1);

@@ -64,6 +64,7 @@ struct unix_dump;
 struct inet_dump;
 struct netlink_dump;
 struct epoll_dump;
+struct memfd_dump;
 struct survey;
 struct locked;
 struct fresh;
@@ -89,6 +90,7 @@ struct fd_dump {
 	struct inet_dump *inets;
 	struct netlink_dump *netlinks;
 	struct epoll_dump *epolls;
+	struct memfd_dump *memfds;
 	struct survey *survey;
 	struct locked *locked; /* preflight.c */
 	size_t plain_seen;     /* plain files that the preflight has looked at */
@@ -101,6 +103,7 @@ struct ghost_restore;
 struct pipe_restore;
 struct unix_restore;
 struct lock_restore;
+struct memfd_restore;
 
 /* What restore knows of a description besides the model's file_obj; in f->priv. */
 struct fd_work {
@@ -121,6 +124,7 @@ struct fd_restore {
 	struct pipe_restore *pipes;
 	struct unix_restore *unixes;
 	struct lock_restore *locks;
+	struct memfd_restore *memfds;
 };
 
 struct file_kind {
@@ -148,6 +152,11 @@ struct file_kind {
 	int (*open_all)(struct fd_restore *r, struct maker *mk, struct err *e);
 	/* After the maker ran. */
 	int (*made)(struct fd_restore *r, struct err *e);
+	/* All tasks have their descriptors and mappings. */
+	int (*finish)(struct fd_restore *r, struct err *e);
+	/* What may be mapped or executed: a description of its own with these flags of open(2). */
+	int (*open_map)(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd,
+			struct err *e);
 };
 
 /* flags_off is 0 for messages that have neither flags nor owner. */
@@ -217,6 +226,8 @@ int reg_open_flags(struct fd_restore *r, struct file_obj *f, int flags, int *ret
 
 /* Put an open one to its position. */
 int reg_seek(struct file_obj *f, struct err *e);
+/* memfd.c: whether a file without a name is the kernel's own memory and not a filesystem's. */
+bool memfd_is_internal(struct fd_dump *d, const struct stat *st);
 
 /* buildid.c */
 size_t build_id_read(int fd, uint32_t *buf, size_t max);

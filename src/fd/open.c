@@ -101,11 +101,11 @@ int fd_file_for_map(struct model *m, struct file_obj *f, int root_fd, bool writa
 	struct fd_restore *r = m->fd_state;
 	int *cached = &fd_work(f)->map_fd[writable], ret;
 
-	if (f->entry->type != FD_TYPES__REG)
+	if (!f->kind->open_map)
 		return file_bad(f, e, "a mapping needs a regular file");
 	if (*cached < 0) {
 		r->root_fd = root_fd;
-		ret = reg_open_flags(r, f, writable ? O_RDWR : O_RDONLY, cached, e);
+		ret = f->kind->open_map(r, f, writable ? O_RDWR : O_RDONLY, cached, e);
 		r->root_fd = -EBADF;
 		if (ret)
 			return ret;
@@ -211,6 +211,9 @@ int fd_finish(struct model *m, struct err *e)
 		if (!ret && fd_work(m->files[i])->seek_late)
 			ret = reg_seek(m->files[i], e);
 	}
+	for (size_t i = 0; file_kinds[i] && !ret; i++)
+		if (file_kinds[i]->finish)
+			ret = file_kinds[i]->finish(r, e);
 	close_all(m);
 	log_debug("%zu files made", m->n_files);
 	return ret;

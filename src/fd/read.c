@@ -208,7 +208,7 @@ static int link_one(struct fd_restore *r, struct task *t, const char *what, uint
 	struct file_obj *f = model_file_by_id(r->m, id);
 	char object[64];
 
-	if (f && f->entry->type == FD_TYPES__REG) {
+	if (f && f->kind->open_map) {
 		*ret = f;
 		return 0;
 	}

@@ -33,16 +33,16 @@ static void who_is(const struct fd_look *l, char *buf, size_t size)
 }
 
 /* Files that only look like ones. */
-static int reg_refuse_special(const struct fd_look *l, struct err *e)
+static int reg_refuse_special(struct fd_dump *d, const struct fd_look *l, struct err *e)
 {
 	const char *p = l->link;
 
-	if (!strncmp(p, "/memfd:", 7) && !l->st.st_nlink)
-		return fd_refuse(l, e, "memfd files are not supported yet");
 	if (!strncmp(p, "/SYSV", 5) && !l->st.st_nlink)
 		return fd_refuse(l, e, "a descriptor on System V shared memory is not supported");
 	if (!strncmp(p, "/secretmem", 10) && !l->st.st_nlink)
 		return fd_refuse(l, e, "secret memory cannot be read by anybody else");
+	if (memfd_is_internal(d, &l->st))
+		return fd_refuse(l, e, "a descriptor on memory of the kernel's is not supported");
 	return 0;
 }
 
@@ -51,7 +51,7 @@ static int reg_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 	struct fd_name nm;
 	char who[320];
 	pid_t dead;
-	int r = reg_refuse_special(l, e);
+	int r = reg_refuse_special(d, l, e);
 
 	if (r)
 		return r;
@@ -129,7 +129,7 @@ int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *
 
 static int reg_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
 {
-	int r = reg_refuse_special(l, e);
+	int r = reg_refuse_special(d, l, e);
 
 	return r ? r : reg_entry_dump(d, f, l, e);
 }
@@ -308,4 +308,5 @@ const struct file_kind file_kind_reg = {
 	.read = reg_read,
 	.read_end = reg_read_end,
 	.open = reg_open,
+	.open_map = reg_open_flags,
 };

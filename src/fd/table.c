@@ -12,11 +12,19 @@
  * it watches all others. Of two kinds with one type the first reads images.
  */
 const struct file_kind *const file_kinds[] = {
-	&file_kind_reg,	    &file_kind_chardev,
-	&file_kind_pipe,    &file_kind_fifo,
-	&file_kind_eventfd, &file_kind_unix,
-	&file_kind_inet,    &file_kind_netlink,
-	&file_kind_epoll,   NULL,
+	/* before what takes whatever has a name */
+	&file_kind_memfd,
+	/* all others */
+	&file_kind_reg,
+	&file_kind_chardev,
+	&file_kind_pipe,
+	&file_kind_fifo,
+	&file_kind_eventfd,
+	&file_kind_unix,
+	&file_kind_inet,
+	&file_kind_netlink,
+	&file_kind_epoll,
+	NULL,
 };
 
 const struct file_kind *file_kind_of(const struct fd_look *l)

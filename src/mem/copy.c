@@ -136,11 +136,35 @@ static bool chunk_next(struct job *j, struct chunk *c)
 	return c->n;
 }
 
+/* The last page of a memfd may be half a page. */
+static int read_padded(int fd, unsigned char *buf, size_t n, off_t at)
+{
+	while (n) {
+		ssize_t r = pread(fd, buf, n, at);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		if (!r) {
+			memset(buf, 0, n);
+			break;
+		}
+		buf += r;
+		n -= (size_t)r;
+		at += r;
+	}
+	return 0;
+}
+
 /* Through a file: the object itself, or /proc/PID/mem, which reads what has no read permission. */
-static int chunk_read_fd(int fd, const struct chunk *c, unsigned char *buf, uint64_t *bad)
+static int chunk_read_fd(int fd, bool object, const struct chunk *c, unsigned char *buf,
+			 uint64_t *bad)
 {
 	for (size_t i = 0; i < c->n; buf += c->seg[i].iov_len, i++) {
-		int r = pread_all(fd, buf, c->seg[i].iov_len, (off_t)(uintptr_t)c->seg[i].iov_base);
+		off_t at = (off_t)(uintptr_t)c->seg[i].iov_base;
+		int r = object ? read_padded(fd, buf, c->seg[i].iov_len, at) :
+				 pread_all(fd, buf, c->seg[i].iov_len, at);
 
 		if (r) {
 			*bad = (uint64_t)c->seg[i].iov_base;
@@ -181,7 +205,7 @@ static int chunk_read(struct job *j, const struct chunk *c, unsigned char *buf, 
 	}
 	if (fd < 0)
 		fd = mem_fd(j);
-	return fd < 0 ? fd : chunk_read_fd(fd, c, buf, bad);
+	return fd < 0 ? fd : chunk_read_fd(fd, j->src_fd >= 0, c, buf, bad);
 }
 
 static void pieces_find(const struct chunk *c, unsigned char *buf, struct pieces *p)

@@ -51,7 +51,7 @@ static struct file_obj *file_known(struct mem_dump *d, const struct map_line *l,
 	return NULL;
 }
 
-static int file_dump(struct mem_dump *d, const struct map_line *l, struct vma *v, struct err *e)
+int file_dump(struct mem_dump *d, const struct map_line *l, struct vma *v, struct err *e)
 {
 	unsigned flags = l->shared && l->vm & VM_MAYWRITE ? O_RDWR : O_RDONLY;
 	struct map_file f = { .dev = l->dev, .ino = l->ino, .flags = flags, .name = l->name };
@@ -82,16 +82,17 @@ static int file_dump(struct mem_dump *d, const struct map_line *l, struct vma *v
 	return 0;
 }
 
-static int file_check(struct model *m, struct task *t, struct vma *v, struct err *e)
+int file_check(struct model *m, struct task *t, struct vma *v, struct err *e)
 {
 	const VmaEntry *ve = v->e;
+	FdTypes type = ve->status & VMA_MEMFD ? FD_TYPES__MEMFD : FD_TYPES__REG;
 
 	v->file = ve->shmid <= UINT32_MAX ? model_file_by_id(m, (uint32_t)ve->shmid) : NULL;
-	if (!v->file || !v->file->entry || v->file->entry->type != FD_TYPES__REG)
-		return err_set(
-			e, ERR_IMAGE, EINVAL, "read", "mm image",
-			"mapping %lx-%lx is of file %lu, which is no regular file of this checkpoint",
-			ve->start, ve->end, ve->shmid);
+	if (!v->file || !v->file->entry || v->file->entry->type != type)
+		return err_set(e, ERR_IMAGE, EINVAL, "read", "mm image",
+			       "mapping %lx-%lx is of file %lu, which is no %s of this checkpoint",
+			       ve->start, ve->end, ve->shmid,
+			       type == FD_TYPES__REG ? "regular file" : "memfd");
 	if (ve->pgoff % page_size() || ve->pgoff > INT64_MAX - (ve->end - ve->start))
 		return err_set(e, ERR_IMAGE, EINVAL, "read", "mm image",
 			       "mapping %lx-%lx starts at byte %#lx of its file", ve->start,
@@ -106,8 +107,8 @@ static bool wants_write(const VmaEntry *ve)
 	return ve->prot & PROT_WRITE || (ve->has_fdflags && (ve->fdflags & O_ACCMODE) == O_RDWR);
 }
 
-static int file_map(struct build *b, const struct mem_file_ops *ops, int root_fd, struct vma *v,
-		    unsigned prot, struct err *e)
+int file_map(struct build *b, const struct mem_file_ops *ops, int root_fd, struct vma *v,
+	     unsigned prot, struct err *e)
 {
 	const VmaEntry *ve = v->e;
 	bool shared = ve->status & VMA_FILE_SHARED;

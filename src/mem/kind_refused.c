@@ -14,7 +14,9 @@ static bool name_is(const struct map_line *l, const char *prefix)
 
 static bool hugetlb_match(const struct mem_state *s, const struct map_line *l)
 {
-	return l->vm & VM_HUGETLB || (l->ino && name_is(l, "/anon_hugepage"));
+	/* Only smaps shows the flag; the names do for a first look. */
+	return l->vm & VM_HUGETLB || (l->ino && name_is(l, "/anon_hugepage")) ||
+	       (l->ino && name_is(l, "/memfd:") && l->dev != s->shm_dev);
 }
 
 const struct vma_kind kind_hugetlb = {
@@ -147,19 +149,6 @@ const struct vma_kind kind_sysv = {
 	.mask = VMA_SYSVIPC,
 	.match = sysv_match,
 	.why = "System V shared memory is not supported",
-};
-
-static bool memfd_match(const struct mem_state *s, const struct map_line *l)
-{
-	return l->dev == s->shm_dev && name_is(l, "/memfd:");
-}
-
-const struct vma_kind kind_memfd = {
-	.name = "memfd",
-	.status = VMA_MEMFD,
-	.mask = VMA_MEMFD,
-	.match = memfd_match,
-	.why = "mappings of memfd_create(2) files are not supported",
 };
 
 static bool shm_other_match(const struct mem_state *s, const struct map_line *l)

@@ -60,6 +60,11 @@ static int shmem_check(struct model *m, struct task *t, struct vma *v, struct er
 			       "mapping %lx-%lx lies outside of any shared memory", ve->start,
 			       ve->end);
 	v->shmem = model_shmem_get(m, 0, ve->shmid);
+	if (v->shmem->make)
+		return err_set(e, ERR_IMAGE, EINVAL, "read", "mm image",
+			       "mapping %lx-%lx is of memory %lu, which is a memfd or a System V "
+			       "segment",
+			       ve->start, ve->end, ve->shmid);
 	if (v->shmem->size < ve->pgoff + len)
 		v->shmem->size = ve->pgoff + len;
 	if (v->shmem->size < size)

@@ -29,7 +29,8 @@ const struct vma_kind *const vma_kinds[] = {
 	&kind_anon_inode,
 	/* on the kernel's own tmpfs */
 	&kind_sysv,
-	&kind_memfd,
+	&kind_memfd_shared,
+	&kind_memfd_private,
 	&kind_shmem,
 	&kind_shm_other,
 	/* files: devices before what can be mapped again by name */

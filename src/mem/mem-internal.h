@@ -100,13 +100,19 @@ struct vma_kind {
 extern const struct vma_kind *const vma_kinds[];
 extern const struct vma_kind kind_anon, kind_file_private, kind_file_shared, kind_shmem, kind_vdso,
 	kind_vvar, kind_vsyscall;
-extern const struct vma_kind kind_hugetlb, kind_sysv, kind_memfd, kind_aio, kind_secretmem,
-	kind_io_uring, kind_perf, kind_uprobes, kind_socket, kind_anon_inode, kind_device,
-	kind_shadow_stack, kind_uffd, kind_shm_other;
+extern const struct vma_kind kind_memfd_shared, kind_memfd_private;
+extern const struct vma_kind kind_hugetlb, kind_sysv, kind_aio, kind_secretmem, kind_io_uring,
+	kind_perf, kind_uprobes, kind_socket, kind_anon_inode, kind_device, kind_shadow_stack,
+	kind_uffd, kind_shm_other;
 
 const struct vma_kind *vma_kind_of_line(const struct mem_state *s, const struct map_line *l);
 /* NULL: an unknown combination of bits. */
 const struct vma_kind *vma_kind_of_entry(const VmaEntry *ve);
+/* kind_file.c: for everything that src/fd can open for a mapping. */
+int file_dump(struct mem_dump *d, const struct map_line *l, struct vma *v, struct err *e);
+int file_check(struct model *m, struct task *t, struct vma *v, struct err *e);
+int file_map(struct build *b, const struct mem_file_ops *ops, int root_fd, struct vma *v,
+	     unsigned prot, struct err *e);
 /* Whether @st is a device that cannot be mapped again; /dev/zero can. */
 bool vma_is_device(const struct stat *st);
 int vma_refuse(const struct vma_kind *k, pid_t pid, uint64_t start, uint64_t end, const char *name,

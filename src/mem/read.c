@@ -160,7 +160,8 @@ static int check_mm(struct model *m, struct task *t, struct err *e)
 		return err_hint(e, "AIO contexts (io_setup) are not supported");
 	}
 	t->exe = model_file_by_id(m, mm->exe_file_id);
-	if (!t->exe || !t->exe->entry || t->exe->entry->type != FD_TYPES__REG)
+	if (!t->exe || !t->exe->entry ||
+	    (t->exe->entry->type != FD_TYPES__REG && t->exe->entry->type != FD_TYPES__MEMFD))
 		return bad(t, e,
 			   "the executable is file %u, which is no regular file of this checkpoint",
 			   mm->exe_file_id);

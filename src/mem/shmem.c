@@ -62,12 +62,49 @@ static int make(struct shmem_obj *o, char *map, const struct page_runs *runs, st
 	return 0;
 }
 
+/* What somebody else makes is filled through windows: it may be larger than our address space. */
+static int fill_file(struct shmem_obj *o, const struct page_run *run, int fd, struct err *e)
+{
+	uint64_t len = run->pages * page_size();
+
+	for (uint64_t done = 0; done < len;) {
+		uint64_t n = len - done < STEP ? len - done : STEP;
+		struct page_run part = {
+			.pages = n / page_size(),
+			.offset = run->offset + done,
+		};
+		char *map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, o->fd,
+				 (off_t)(run->vaddr + done));
+		int r;
+
+		if (map == MAP_FAILED)
+			return err_sys(e, "mmap", "shared memory object %lu", o->shmid);
+		r = fill(o, map, &part, fd, e);
+		munmap(map, n);
+		if (r)
+			return r;
+		done += n;
+	}
+	return 0;
+}
+
+static int make_file(struct model *m, struct shmem_obj *o, const struct page_runs *runs,
+		     struct err *e)
+{
+	int r = o->make(m, o, &o->fd, e);
+
+	for (size_t i = 0; !r && i < runs->n; i++)
+		r = fill_file(o, &runs->v[i], runs->fd, e);
+	return r;
+}
+
 static int check_object(struct shmem_obj *o, const struct page_runs *runs, struct err *e)
 {
 	char name[48];
 
 	snprintf(name, sizeof(name), "pagemap-shmem-%lu.img", o->shmid);
-	o->size = page_up(o->size);
+	if (!o->make)
+		o->size = page_up(o->size);
 	for (size_t i = 0; i < runs->n; i++) {
 		const struct page_run *r = &runs->v[i];
 
@@ -78,7 +115,11 @@ static int check_object(struct shmem_obj *o, const struct page_runs *runs, struc
 		    r->vaddr > INT64_MAX - r->pages * page_size())
 			return err_set(e, ERR_IMAGE, EINVAL, "read", name, "%lu pages at byte %#lx",
 				       r->pages, r->vaddr);
-		if (o->size < r->vaddr + r->pages * page_size())
+		if (o->make && r->vaddr + r->pages * page_size() > page_up(o->size))
+			return err_set(e, ERR_IMAGE, EINVAL, "read", name,
+				       "%lu pages at byte %#lx, but it has %lu bytes", r->pages,
+				       r->vaddr, o->size);
+		if (!o->make && o->size < r->vaddr + r->pages * page_size())
 			o->size = r->vaddr + r->pages * page_size();
 	}
 	return 0;
@@ -96,6 +137,8 @@ static int open_one(struct model *m, struct shmem_obj *o, struct err *e)
 		r = check_object(o, &runs, e);
 	if (r)
 		return r;
+	if (o->make)
+		return make_file(m, o, &runs, e);
 	/* A reservation larger than the machine was made with MAP_NORESERVE. */
 	map = mmap(NULL, o->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)

@@ -36,7 +36,10 @@ static const struct {
 	{ { .name = "/dev/zero (deleted)", .ino = 5, .dev = 2, .shared = true },
 	  &kind_file_shared },
 	{ { .name = "/SYSV00000000 (deleted)", .ino = 5, .dev = 1, .shared = true }, &kind_sysv },
-	{ { .name = "/memfd:x (deleted)", .ino = 5, .dev = 1, .shared = true }, &kind_memfd },
+	{ { .name = "/memfd:x (deleted)", .ino = 5, .dev = 1, .shared = true },
+	  &kind_memfd_shared },
+	{ { .name = "/memfd:x (deleted)", .ino = 5, .dev = 1 }, &kind_memfd_private },
+	{ { .name = "/memfd:x (deleted)", .ino = 5, .dev = 3 }, &kind_hugetlb },
 	{ { .name = "/drm mm object (deleted)", .ino = 5, .dev = 1 }, &kind_shm_other },
 	{ { .name = "/anon_hugepage (deleted)", .ino = 5, .dev = 3 }, &kind_hugetlb },
 	{ { .name = "", .vm = VM_HUGETLB }, &kind_hugetlb },
@@ -83,7 +86,8 @@ static void test_entries(void **s)
 	assert_ptr_equal(of(VMA_REGULAR | VMA_FILE_SHARED), &kind_file_shared);
 	assert_ptr_equal(of(VMA_REGULAR | VMA_ANON_SHARED), &kind_shmem);
 	assert_ptr_equal(of(VMA_REGULAR | VMA_ANON_SHARED | VMA_SYSVIPC), &kind_sysv);
-	assert_ptr_equal(of(VMA_REGULAR | VMA_ANON_SHARED | VMA_MEMFD), &kind_memfd);
+	assert_ptr_equal(of(VMA_REGULAR | VMA_FILE_SHARED | VMA_MEMFD), &kind_memfd_shared);
+	assert_ptr_equal(of(VMA_REGULAR | VMA_FILE_PRIVATE | VMA_MEMFD), &kind_memfd_private);
 	assert_ptr_equal(of(VMA_REGULAR | VMA_ANON_PRIVATE | VMA_AIORING), &kind_aio);
 	assert_ptr_equal(of(VMA_SOCKET | VMA_FILE_SHARED), &kind_socket);
 	assert_null(of(0));

@@ -92,6 +92,19 @@ struct ns *model_ns_get(struct model *m, enum ns_type type, uint64_t ino)
 	return ns;
 }
 
+/* Of a dump. The same in each checkpoint of an object, as far as inodes' numbers allow it. */
+static uint64_t shmid_new(const struct model *m, uint64_t ino)
+{
+	uint64_t id = SHMID_OTHERS | (ino & (SHMID_OTHERS - 1));
+
+	for (size_t i = 0; i < m->n_shmems; i++)
+		if (m->shmems[i]->shmid == id) {
+			id = id == UINT32_MAX ? SHMID_OTHERS : id + 1;
+			i = (size_t)-1;
+		}
+	return id;
+}
+
 struct shmem_obj *model_shmem_get(struct model *m, uint64_t dev, uint64_t ino)
 {
 	struct shmem_obj *s;
@@ -102,7 +115,7 @@ struct shmem_obj *model_shmem_get(struct model *m, uint64_t dev, uint64_t ino)
 	s = pool_alloc(m->pool, sizeof(*s));
 	s->dev = dev;
 	s->ino = ino;
-	s->shmid = ino;
+	s->shmid = dev ? shmid_new(m, ino) : ino;
 	s->fd = -EBADF;
 	pool_push(m->pool, m->shmems, m->n_shmems, s);
 	return s;

@@ -23,6 +23,7 @@
 #define PID_LIMIT (1 << 22) /* PID_MAX_LIMIT, linux/threads.h */
 
 struct image_dir;
+struct model;
 struct remote_task;
 struct remote_thread;
 struct options;
@@ -111,12 +112,20 @@ struct file_obj {
 	void *priv; /* the kind's own */
 };
 
-/* Shared anonymous memory (also of memfd and SysV), one per inode. */
+/*
+ * Shared anonymous memory (also of memfd and SysV), one per inode. System V
+ * segments bear their own ids in the images, which are below SHMID_OTHERS; the
+ * others' numbers are made from their inodes' and lie above.
+ */
+#define SHMID_OTHERS 0x80000000u
 struct shmem_obj {
-	uint64_t shmid; /* in the images: the inode's number at the time of the dump */
-	uint64_t dev, ino;
-	uint64_t size; /* bytes */
-	int fd;	       /* ours: dump map_files, restore the new object */
+	uint64_t shmid;	   /* in the images */
+	uint64_t dev, ino; /* dev 0: ino is the shmid (restore, System V) */
+	uint64_t size;	   /* bytes; of a memfd not always whole pages */
+	int fd;		   /* ours: dump map_files, restore the new object */
+	/* Restore: makes the empty object, writable. NULL: plain anonymous memory. */
+	int (*make)(struct model *m, struct shmem_obj *o, int *ret_fd, struct err *e);
+	void *priv; /* of whoever set @make */
 };
 
 struct model {
