@@ -306,7 +306,7 @@ static void c_page_shared(struct subject *s)
 }
 static void c_memfd(struct subject *s)
 {
-	s->v[SHM].status |= VMA_MEMFD;
+	s->v[TEXT].status |= VMA_MEMFD;
 }
 static void c_hugetlb(struct subject *s)
 {
@@ -347,7 +347,7 @@ static const struct {
 	{ c_auxv, ERR_IMAGE, "auxiliary vector" },
 	{ c_page_hole, ERR_IMAGE, "no mapping has it" },
 	{ c_page_shared, ERR_IMAGE, "no mapping has it" },
-	{ c_memfd, ERR_UNSUPPORTED, "memfd_create" },
+	{ c_memfd, ERR_IMAGE, "no memfd of this checkpoint" },
 	{ c_hugetlb, ERR_UNSUPPORTED, "huge pages" },
 	{ c_vdso_no_data, ERR_CONFLICT, "laid out differently" },
 	{ c_vvar_alone, ERR_CONFLICT, "no code" },
