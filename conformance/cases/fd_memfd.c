@@ -78,7 +78,8 @@ int main(int argc, char **argv)
 	dup2nd = case_sys(dup(ro));
 	sealed = case_sys(memfd_create("", MFD_ALLOW_SEALING));
 	case_sys(write(sealed, "sealed", 6));
-	case_sys(fcntl(sealed, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL));
+	case_sys(fcntl(sealed, F_ADD_SEALS,
+		       F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL));
 	memset(name, 'n', 249);
 	name[249] = 0;
 	plain = case_sys(memfd_create(name, 0));
@@ -138,7 +139,8 @@ int main(int argc, char **argv)
 			   pread(big, c, 4, BIG - 5000) == 4 && !memcmp(c, "far", 4),
 		   "big: content");
 	case_check(pread(odd, c, sizeof(c), 0) == 5001 && c[5000] == 'x', "odd: content");
-	case_check(!ftruncate(odd, 8192) && pread(odd, c, 8192, 0) == 8192 && !c[5001], "odd: tail");
+	case_check(!ftruncate(odd, 8192) && pread(odd, c, 8192, 0) == 8192 && !c[5001],
+		   "odd: tail");
 	case_check(waitpid(child, &st, 0) == child && !st, "the child ended with %#x", st);
 	case_pass();
 }
