@@ -129,6 +129,7 @@ static void child_exec(const struct child *c)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, 0);
 	syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	watchdog_before_exec();
 	execve(c->path, argv, c->env);
 	code = errno;
 	if (write(c->report, &code, sizeof(code)) < 0)
@@ -143,6 +144,7 @@ static int script_wait(pid_t pid, int *status, struct err *e)
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	int r = 0;
 
+	watchdog_patient(true);
 	while (pidfd >= 0 && poll(&p, 1, 100) <= 0) {
 		r = cancel_check(e);
 		if (r) {
@@ -154,6 +156,7 @@ static int script_wait(pid_t pid, int *status, struct err *e)
 	while (waitpid(pid, status, 0) < 0)
 		if (errno != EINTR)
 			return r ? r : err_sys(e, "wait", "script of pid %d", pid);
+	watchdog_patient(false);
 	return r;
 }
 

@@ -36,6 +36,7 @@
 #include "netns/netns.h"
 #include "nsops/nsops.h"
 #include "parasite/remote.h"
+#include "preflight.h"
 #include "recover.h"
 #include "src/fd/fd.h"
 #include "src/mem/mem.h"
@@ -54,10 +55,12 @@ struct checkpoint {
 	struct model *m;
 	struct hooks hooks;
 	struct journal *j;
+	struct journal_entry *images; /* of the journal: while they are unfinished */
 	struct freezer *freezer;
 	struct remote_freeze fz;
 	struct remote *remote;
 	int *ret_status; /* shared between worker and parent */
+	int said;	 /* memfd: what the worker has put into problems */
 	bool net_locked;
 	bool committed; /* the images are whole: a veto leaves them */
 	uint64_t t_freeze, t_frozen;
@@ -83,13 +86,22 @@ static int sum_up(const struct options *o, struct err_list *problems, struct err
 		       "%zu things stand in the way", problems->n);
 }
 
+/* Nothing is touched while anything is known to stand in the way. */
+static int step_preflight(void *ctx, struct err *e)
+{
+	struct checkpoint *c = ctx;
+	int r = preflight_look(c->o, c->problems, e);
+
+	return r ? r : sum_up(c->o, c->problems, e);
+}
+
 static int step_images(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
 	int r = image_dir_create(&c->m->dir, c->o->images_dir, c->m->pool, e);
 
 	c->hooks.images_fd = r ? -1 : image_dir_fd(c->m->dir);
-	return r;
+	return r ? r : undo_add_images(c->j, image_dir_fd(c->m->dir), &c->images, e);
 }
 
 static void undo_images(void *ctx)
@@ -98,6 +110,7 @@ static void undo_images(void *ctx)
 
 	if (c->m->dir && !c->committed)
 		image_dir_discard(c->m->dir);
+	journal_done(c->images);
 }
 
 static int step_pre_dump(void *ctx, struct err *e)
@@ -324,7 +337,7 @@ static int step_inside(void *ctx, struct err *e)
 	int x, r = remote_enter(c->remote, ARENA_TASK, ARENA_THREAD, e);
 
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
-		if (m->tasks[i]->rt)
+		if (m->tasks[i]->rt && !(r = cancel_check(e)))
 			r = task_dump_calls(m, m->tasks[i], e);
 	if (!r)
 		r = remote_run(c->remote, e);
@@ -345,7 +358,8 @@ static int step_tasks(void *ctx, struct err *e)
 	int r = task_ids_dump(m, e);
 
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
-		r = task_dump(m, m->tasks[i], e);
+		if (!(r = cancel_check(e)))
+			r = task_dump(m, m->tasks[i], e);
 	return r;
 }
 
@@ -465,6 +479,8 @@ static int step_write(void *ctx, struct err *e)
 	if (!r)
 		r = image_dir_commit(m->dir, !c->o->no_sync, e);
 	c->committed = !r;
+	if (!r)
+		journal_done(c->images);
 	return r;
 }
 
@@ -509,6 +525,7 @@ static int step_end(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
+	{ "preflight", step_preflight, NULL },
 	{ "image directory", step_images, undo_images },
 	{ "hook pre-dump", step_pre_dump, NULL },
 	{ "freeze", step_freeze, undo_freeze },
@@ -531,18 +548,21 @@ static const struct step steps[] = {
 static int work(void *arg, struct err *e)
 {
 	struct checkpoint *c = arg;
-	int r = steps_run(steps, ARRAY_SIZE(steps), c, e);
+	int r = steps_run(steps, ARRAY_SIZE(steps), c, steps_patience(c->o), e);
 
 	if (c->remote)
 		remote_free(c->remote);
 	image_dir_free(c->m->dir);
+	/* Told to our parent, who prints them. */
+	if (err_list_save(c->problems, c->said))
+		log_warn("the list of what stands in the way: %m");
 	return r;
 }
 
 int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_status,
 		   struct err *e)
 {
-	struct checkpoint c = { .o = o, .problems = problems };
+	struct checkpoint c = { .o = o, .problems = problems, .said = -EBADF };
 	struct err late = { 0 };
 	int r;
 
@@ -558,15 +578,17 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 	/* A run killed with all its processes may have left this very tree frozen. */
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
-	r = preflight_run(o, problems, e);
+	r = preflight_not_ourselves(o, e);
 	if (!r)
-		r = sum_up(o, problems, e);
+		r = err_list_file(&c.said, e);
 	if (!r)
 		r = journal_create(&c.j, NULL, "dump", o->tree, e);
 	if (!r)
 		r = watchdog_run(c.j, undo_kinds, work, &c, e);
+	err_list_load(problems, c.said);
 	*ret_status = *c.ret_status;
 	munmap(c.ret_status, sizeof(int));
+	cleanup_close(&c.said);
 	journal_close(c.j);
 	model_free(c.m);
 	return r;

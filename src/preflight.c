@@ -4,6 +4,7 @@
  * checkpoint. The tree goes on running meanwhile, so what is found may be gone
  * a moment later; what must hold is looked at again once it is frozen.
  */
+#include "preflight.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -15,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "base/watchdog.h"
 #include "checkpoint.h"
 #include "model/model.h"
 #include "model/options.h"
@@ -24,9 +26,10 @@
 #include "src/fd/fd.h"
 #include "src/mem/mem.h"
 #include "src/task/task.h"
+#include "steps.h"
 
 /* Freezing ourselves or who started us would leave nobody to thaw. */
-static int preflight_not_ourselves(const struct options *o, struct err *e)
+int preflight_not_ourselves(const struct options *o, struct err *e)
 {
 	pid_t pid = getpid();
 
@@ -99,7 +102,7 @@ static int preflight_tree(struct model *m, struct err_list *problems, struct err
 	int r = task_tree_read(m, e);
 	size_t n;
 
-	for (size_t i = 0; !r && i < m->n_tasks; i++) {
+	for (size_t i = 0; !r && i < m->n_tasks && !(r = cancel_check(e)); i++) {
 		struct task *t = m->tasks[i];
 		size_t before = problems->n;
 
@@ -166,14 +169,11 @@ static void keep_listed(struct err_list *l, const struct err_list *now)
  * blocker is believed when looks in a row agree on it. What stays in doubt is
  * decided by the look at the frozen tree.
  */
-int preflight_run(const struct options *o, struct err_list *problems, struct err *e)
+int preflight_look(const struct options *o, struct err_list *problems, struct err *e)
 {
 	struct err last = { 0 };
-	int same = 0, whole = 0;
-	int r = preflight_not_ourselves(o, e);
+	int same = 0, whole = 0, r;
 
-	if (r)
-		return r;
 	for (int i = 0; i < MORE_LOOKS && whole < LOOKS; i++) {
 		struct err_list now = { 0 };
 
@@ -198,4 +198,37 @@ int preflight_run(const struct options *o, struct err_list *problems, struct err
 	}
 	err_clear(e);
 	return 0;
+}
+
+struct worker_look {
+	const struct options *o;
+	struct err_list *problems;
+	int said; /* memfd */
+};
+
+static int work(void *arg, struct err *e)
+{
+	struct worker_look *l = arg;
+	int r;
+
+	watchdog_step("preflight", steps_patience(l->o));
+	r = preflight_look(l->o, l->problems, e);
+	if (!r && err_list_save(l->problems, l->said))
+		r = err_sys(e, "write", "the list of what stands in the way");
+	return r;
+}
+
+/* In a worker: a hanging filesystem holds that one up, and not us. */
+int preflight_run(const struct options *o, struct err_list *problems, struct err *e)
+{
+	struct worker_look l = { .o = o, .problems = problems, .said = -EBADF };
+	int r = preflight_not_ourselves(o, e);
+
+	if (!r)
+		r = err_list_file(&l.said, e);
+	if (!r)
+		r = watchdog_run(NULL, NULL, work, &l, e);
+	err_list_load(problems, l.said);
+	cleanup_close(&l.said);
+	return r;
 }

@@ -448,7 +448,7 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 				  .images_fd = -1 };
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
-	x = steps_run(steps, ARRAY_SIZE(steps), &r, e);
+	x = steps_run(steps, ARRAY_SIZE(steps), &r, steps_patience(o), e);
 	if (r.j && x)
 		journal_undo(r.j, undo_kinds, &late);
 	watchdog_release(&r.guard);

@@ -9,13 +9,23 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/watchdog.h"
+#include "model/options.h"
 
-int steps_run(const struct step *steps, size_t n, void *ctx, struct err *e)
+/* Steps that wait for the tasks have the same deadline themselves: theirs says more. */
+#define PATIENCE_MORE 2
+
+unsigned steps_patience(const struct options *o)
+{
+	return o->timeout + PATIENCE_MORE;
+}
+
+int steps_run(const struct step *steps, size_t n, void *ctx, unsigned patience, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t t0 = now_us();
 		int r = cancel_check(e);
 
+		watchdog_step(steps[i].name, patience);
 		if (!r)
 			r = steps[i].run(ctx, e);
 		log_info("step %zu/%zu %s: %s, %llu us", i + 1, n, steps[i].name,

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 struct err;
+struct options;
 
 struct step {
 	const char *name;
@@ -19,8 +20,11 @@ struct step {
 
 /*
  * Run all; on failure undo in reverse order from the failed one and add the
- * step's name to the error. Asks cancelled() before each step.
+ * step's name to the error. Asks cancelled() before each step. @patience: seconds
+ * without a sign of life until our parent gives up on us (watchdog_step()).
  */
-int steps_run(const struct step *steps, size_t n, void *ctx, struct err *e);
+int steps_run(const struct step *steps, size_t n, void *ctx, unsigned patience, struct err *e);
+/* From --timeout. */
+unsigned steps_patience(const struct options *o);
 
 #endif

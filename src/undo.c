@@ -8,9 +8,14 @@
 #include "undo.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,6 +24,7 @@
 #include "base/proc.h"
 #include "cgroup/freezer.h"
 #include "freeze_glue.h"
+#include "image/image.h"
 #include "parasite/remote.h"
 
 /* Without records nothing of ours is in them: who cannot be stopped now need not be. */
@@ -141,6 +147,72 @@ static int undo_unlink(struct journal *j, struct journal_entry *const *v, size_t
 	return 0;
 }
 
+int undo_add_images(struct journal *j, int dir, struct journal_entry **ret, struct err *e)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return err_sys(e, "readlink", "%s", link);
+	path[n] = 0;
+	return journal_add(j, UNDO_IMAGES, path, (size_t)n + 1, ret, e);
+}
+
+struct removal {
+	struct err e;
+};
+
+/* The filesystem may be the one that hung: the removal may take so long, in a process of its own. */
+#define REMOVAL_MS 2000
+
+static int remove_images(const char *path, struct removal *said, struct err *e)
+{
+	struct pollfd p = { .fd = -1, .events = POLLIN };
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return err_sys(e, "fork", "to remove images");
+	if (!pid) {
+		log_forked();
+		image_dir_remove_unfinished(path, &said->e);
+		_exit(0);
+	}
+	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (p.fd < 0 || poll(&p, 1, REMOVAL_MS) == 0) {
+		err_set(&said->e, ERR_TIMEOUT, ETIMEDOUT, "remove images in", path,
+			"the filesystem does not answer");
+		kill(pid, SIGKILL);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	cleanup_close(&p.fd);
+	if (!said->e.code || said->e.code == ENOENT)
+		return 0;
+	*e = said->e;
+	return -e->code;
+}
+
+/* Only what bears our mark of an unfinished checkpoint is removed. */
+static int undo_images(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
+{
+	struct removal *said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r = 0;
+
+	if (said == MAP_FAILED)
+		return err_sys(e, "mmap", "a shared page");
+	for (size_t i = 0; i < n && !r; i++) {
+		const char *path = (const char *)v[i]->data;
+
+		if (v[i]->len && !path[v[i]->len - 1] && *path == '/')
+			r = remove_images(path, said, e);
+	}
+	munmap(said, sizeof(*said));
+	return r;
+}
+
 /* A task that could not be put right must stay frozen: nothing older is undone. */
 static const struct undo_kind cure = {
 	.id = UNDO_CURE,
@@ -157,6 +229,13 @@ static const struct undo_kind unlink_file = {
 	.lasting = true,
 };
 
+static const struct undo_kind unfinished_images = {
+	.id = UNDO_IMAGES,
+	.name = "remove unfinished images",
+	.undo = undo_images,
+	.lasting = true,
+};
+
 const struct undo_kind *const undo_kinds[] = {
 	&cure,
 	&thaw,
@@ -166,5 +245,6 @@ const struct undo_kind *const undo_kinds[] = {
 	&cgroup_undo_kill,
 	&kill_process,
 	&unlink_file,
+	&unfinished_images,
 	NULL,
 };

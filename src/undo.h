@@ -15,5 +15,7 @@ extern const struct undo_kind *const undo_kinds[];
 int undo_add_kill(struct journal *j, pid_t pid, struct err *e);
 /* ...that the file or link @path must not stay; before it is made. */
 int undo_add_unlink(struct journal *j, const char *path, struct journal_entry **ret, struct err *e);
+/* ...that the image directory behind @dir must not keep images that were never finished. */
+int undo_add_images(struct journal *j, int dir, struct journal_entry **ret, struct err *e);
 
 #endif

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct remedy {
 	const char *op; /* NULL: any operation */
@@ -258,4 +260,33 @@ void err_list_free(struct err_list *l)
 	free(l->v);
 	l->v = NULL;
 	l->n = 0;
+}
+
+int err_list_file(int *ret_fd, struct err *e)
+{
+	int fd = memfd_create("stasis-errors", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "memfd_create", "a list of errors");
+	*ret_fd = fd;
+	return 0;
+}
+
+int err_list_save(const struct err_list *l, int fd)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (pwrite(fd, &l->v[i], sizeof(l->v[i]), (off_t)(i * sizeof(l->v[i]))) !=
+		    (ssize_t)sizeof(l->v[i]))
+			return -1;
+	return 0;
+}
+
+void err_list_load(struct err_list *l, int fd)
+{
+	struct err one;
+
+	err_list_free(l);
+	while (fd >= 0 &&
+	       pread(fd, &one, sizeof(one), (off_t)(l->n * sizeof(one))) == (ssize_t)sizeof(one))
+		err_list_add(l, &one);
 }

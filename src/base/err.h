@@ -80,5 +80,10 @@ void err_list_add(struct err_list *l, const struct err *e);
 /* err_about() for all entries from index @from on. */
 void err_list_about(struct err_list *l, size_t from, int pid, const char *kind);
 void err_list_free(struct err_list *l);
+/* From one process of ours to another, through an anonymous file that both have open. -1 with errno. */
+int err_list_file(int *ret_fd, struct err *e);
+int err_list_save(const struct err_list *l, int fd);
+/* What is there; nothing when the other never came to save it. */
+void err_list_load(struct err_list *l, int fd);
 
 #endif

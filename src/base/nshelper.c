@@ -159,11 +159,12 @@ static int run_wait(struct helper *h, pid_t pid, struct err *e)
 	int r = 0;
 
 	while (pidfd >= 0 && poll(&p, 1, 100) <= 0) {
+		/* That we wait is no sign of life: the helper gives its own. */
+		if (!cancelled())
+			continue;
 		r = cancel_check(e);
-		if (r) {
-			kill(pid, SIGKILL);
-			break;
-		}
+		kill(pid, SIGKILL);
+		break;
 	}
 	while (waitpid(pid, &h->status, __WALL) < 0 && errno == EINTR)
 		;

@@ -26,6 +26,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hang.h"
+#include "base/io.h"
 #include "base/log.h"
 
 static const int cancel_signals[CANCEL_SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
@@ -35,13 +37,45 @@ static const int cancel_signals[CANCEL_SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
 /* What a signal handler can reach must be static; it is the process's own. */
 static volatile sig_atomic_t cancel_seen, cancel_ignored;
 
+/* What the worker lets its parent know while it works; in memory that both see. */
+struct life {
+	unsigned beats;
+	unsigned patience;	   /* seconds; 0: without end */
+	unsigned patient;	   /* without end for the moment */
+	const char *volatile what; /* the same address in both */
+};
+static struct life *life; /* NULL in who is no worker */
+
 bool cancelled(void)
 {
 	return cancel_seen && !cancel_ignored;
 }
 
+void watchdog_beat(void)
+{
+	if (life)
+		__atomic_fetch_add(&life->beats, 1, __ATOMIC_RELAXED);
+}
+
+void watchdog_step(const char *what, unsigned seconds)
+{
+	if (!life)
+		return;
+	life->what = what;
+	__atomic_store_n(&life->patience, seconds, __ATOMIC_RELAXED);
+	watchdog_beat();
+}
+
+void watchdog_patient(bool on)
+{
+	if (life)
+		__atomic_store_n(&life->patient, on, __ATOMIC_RELAXED);
+	watchdog_beat();
+}
+
 int cancel_check(struct err *e)
 {
+	watchdog_beat();
 	if (!cancelled())
 		return 0;
 	return err_set(e, ERR_CANCELLED, ECANCELED, "go on", "", "it was cancelled");
@@ -89,6 +123,7 @@ struct answer {
 	int done;
 	int ret;
 	struct err e;
+	struct life life;
 };
 
 struct watch {
@@ -99,13 +134,43 @@ struct watch {
 	sigset_t mask; /* as the caller had it */
 };
 
+#define OOM_ADJ "/proc/self/oom_score_adj"
+
+static char oom_adj[16]; /* the caller's; empty in all but the worker */
+
+/*
+ * When memory runs out the kernel shall take the worker, and not the parent
+ * that puts all in order again. Raising needs no capability.
+ */
+static void worker_first_to_die(void)
+{
+	int fd = open(OOM_ADJ, O_RDWR | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, oom_adj, sizeof(oom_adj) - 1);
+
+	oom_adj[n < 0 ? 0 : n] = 0;
+	if (n < 0 || pwrite(fd, "1000", 4, 0) < 0)
+		log_debug(OOM_ADJ ": %m");
+	cleanup_close(&fd);
+}
+
+void watchdog_before_exec(void)
+{
+	int fd = oom_adj[0] ? open(OOM_ADJ, O_WRONLY | O_CLOEXEC) : -1;
+
+	/* It was allowed before; if not now, the script is only more likely to die with us. */
+	if (fd >= 0 && write(fd, oom_adj, strlen(oom_adj)) >= 0)
+		close(fd);
+}
+
 static void worker_settle(const struct watch *w)
 {
 	struct sigaction sa = { .sa_handler = on_cancel, .sa_flags = SA_RESTART };
 
+	life = &w->answer->life;
 	log_forked();
 	setsid();
 	prctl(PR_SET_NAME, "stasis-worker");
+	worker_first_to_die();
 	sigemptyset(&sa.sa_mask);
 	sigaction(WORKER_SIGNAL, &sa, NULL);
 	prctl(PR_SET_PDEATHSIG, WORKER_SIGNAL);
@@ -128,7 +193,7 @@ worker_main(const struct watch *w, int (*work)(void *arg, struct err *e), void *
 	w->answer->ret = r;
 	w->answer->e = e;
 	__atomic_store_n(&w->answer->done, 1, __ATOMIC_RELEASE);
-	if (getppid() != w->parent) {
+	if (w->j && getppid() != w->parent) {
 		/* Nobody is left to look at what we could not undo in order. */
 		cancel_ignore();
 		journal_undo(w->j, w->kinds, &e);
@@ -140,15 +205,40 @@ worker_main(const struct watch *w, int (*work)(void *arg, struct err *e), void *
 	_exit(0);
 }
 
+/* After a wish to stop the worker has this long, also where it has no limit otherwise. */
+#define STOP_PATIENCE 10
+
+/* Whether the worker has been silent for too long. @since: of the last change. */
+static bool worker_hangs(const struct watch *w, unsigned *beats, uint64_t *since)
+{
+	const struct life *l = &w->answer->life;
+	unsigned now = __atomic_load_n(&l->beats, __ATOMIC_RELAXED);
+	unsigned patience = __atomic_load_n(&l->patience, __ATOMIC_RELAXED);
+
+	if (now != *beats || __atomic_load_n(&w->answer->done, __ATOMIC_ACQUIRE)) {
+		*beats = now;
+		*since = now_us();
+	}
+	if (__atomic_load_n(&l->patient, __ATOMIC_RELAXED))
+		patience = 0;
+	if (!patience && cancel_seen)
+		patience = STOP_PATIENCE;
+	return patience && now_us() - *since > patience * 1000000ull;
+}
+
 /* Until the worker is dead, all its threads gone and all that it traced let go. */
-static int worker_wait(const struct watch *w, int pidfd, siginfo_t *si, struct err *e)
+static int worker_wait(const struct watch *w, pid_t pid, int pidfd, siginfo_t *si, struct err *hung,
+		       struct err *e)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	const struct timespec look = { .tv_nsec = 250000000 };
 	bool passed_on = false;
+	unsigned beats = 0;
+	uint64_t since = now_us();
 
 	for (;;) {
 		/* The cancel signals are blocked but for the sleep itself, so none comes unseen between look and sleep. */
-		int n = ppoll(&p, 1, NULL, &w->mask);
+		int n = ppoll(&p, 1, &look, &w->mask);
 
 		if (n > 0)
 			break;
@@ -157,6 +247,11 @@ static int worker_wait(const struct watch *w, int pidfd, siginfo_t *si, struct e
 		if (cancel_seen && !passed_on) {
 			syscall(SYS_pidfd_send_signal, pidfd, WORKER_SIGNAL, NULL, 0);
 			passed_on = true;
+		}
+		if (!hung->code && worker_hangs(w, &beats, &since)) {
+			hang_describe(pid, w->answer->life.what, (now_us() - since) / 1000000,
+				      hung);
+			syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		}
 	}
 	memset(si, 0, sizeof(*si));
@@ -182,7 +277,7 @@ static int worker_died(const siginfo_t *si, struct err *e)
 static int parent_main(const struct watch *w, pid_t pid, struct err *e)
 {
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct err late = { 0 };
+	struct err late = { 0 }, hung = { 0 };
 	siginfo_t si;
 	int r;
 
@@ -192,7 +287,7 @@ static int parent_main(const struct watch *w, pid_t pid, struct err *e)
 		waitpid(pid, NULL, 0);
 		return -e->code;
 	}
-	r = worker_wait(w, pidfd, &si, e);
+	r = worker_wait(w, pid, pidfd, &si, &hung, e);
 	if (r)
 		return r;
 	/* From here on somebody's impatience must not leave things half undone. */
@@ -202,9 +297,11 @@ static int parent_main(const struct watch *w, pid_t pid, struct err *e)
 		r = w->answer->ret;
 	} else {
 		r = worker_died(&si, e);
+		if (hung.code)
+			*e = hung;
 	}
 	/* Also after success: what its maker did not close is not meant to stay. */
-	if (journal_undo(w->j, w->kinds, &late)) {
+	if (w->j && journal_undo(w->j, w->kinds, &late)) {
 		log_warn("undoing: %s %s: %s", late.op, late.object, late.why);
 		if (!r)
 			return *e = late, -e->code;
@@ -213,7 +310,7 @@ static int parent_main(const struct watch *w, pid_t pid, struct err *e)
 		return err_hint(e, "`stasis recover` tries again");
 	}
 	if (r == -ECHILD && !w->answer->done)
-		err_in(e, "everything was undone");
+		return err_in(e, "everything was undone");
 	return r;
 }
 
@@ -235,7 +332,8 @@ static int run_forked(struct watch *w, int (*work)(void *arg, struct err *e), vo
 	if (pid < 0) {
 		r = err_sys(e, "fork", "the worker");
 	} else {
-		journal_set_owners(w->j, pid, w->parent);
+		if (w->j)
+			journal_set_owners(w->j, pid, w->parent);
 		r = parent_main(w, pid, e);
 	}
 	sigaction(SIGCHLD, &chld, NULL);

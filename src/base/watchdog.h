@@ -22,7 +22,8 @@
 /*
  * Run @work in a forked worker and wait for it. The worker's error object
  * arrives in @e; when it died without one, everything was undone and the error
- * (-ECHILD) says so. Records left open are undone in any case.
+ * (-ECHILD) says so. Records left open are undone in any case. @j may be NULL:
+ * then there is nothing to undo.
  */
 int watchdog_run(struct journal *j, const struct undo_kind *const *kinds,
 		 int (*work)(void *arg, struct err *e), void *arg, struct err *e);
@@ -34,6 +35,22 @@ struct guard {
 	int pidfd;
 	struct sigaction old[CANCEL_SIGNALS]; /* the caller's, while we listen for a wish to stop */
 };
+
+/*
+ * The worker may be held up in a system call for ever, by a filesystem whose
+ * server hangs: nobody but its parent can then end it. It does so when for
+ * @seconds no sign of life came (0: never, the default; after a wish to stop
+ * always), undoes everything, and the error (-ETIMEDOUT) names @what and the
+ * call. Both are for the worker, @what is not copied.
+ */
+void watchdog_step(const char *what, unsigned seconds);
+/* A sign of life. cancel_check() is one too. */
+void watchdog_beat(void);
+/* From here on (until false) it takes as long as a script or a disk needs. */
+void watchdog_patient(bool on);
+
+/* In a forked child, right before it becomes another program: what only the worker is to have is put back. */
+void watchdog_before_exec(void);
 
 /*
  * Fork a guard that undoes the journal when we die. @taken (may be NULL) tells
@@ -49,7 +66,7 @@ void watchdog_release(struct guard *g);
  * or SIGHUP. Asked between steps and inside long loops; cheap.
  */
 bool cancelled(void);
-/* As an error: -ECANCELED with class ERR_CANCELLED, or 0. */
+/* As an error: -ECANCELED with class ERR_CANCELLED, or 0. Tells our parent that we get on. */
 int cancel_check(struct err *e);
 /* Past the point of no return: from here on cancelled() stays false. */
 void cancel_ignore(void);

@@ -5,6 +5,7 @@
  * runtime starts us several times for one checkpoint.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,8 +128,17 @@ static int run(struct invocation *in, int argc, char **argv, struct err *e)
 	return err_set(e, ERR_GENERAL, ENOTSUP, "run", cmd->name, "the command has no function");
 }
 
+static void on_file_limit(int sig)
+{
+}
+
 int main(int argc, char **argv)
 {
+	/*
+	 * Then writing beyond RLIMIT_FSIZE is an error like others. A handler and
+	 * not SIG_IGN, which what we start would inherit.
+	 */
+	const struct sigaction file_limit = { .sa_handler = on_file_limit, .sa_flags = SA_RESTART };
 	struct options o;
 	struct invocation in = { .o = &o };
 	struct err e;
@@ -140,6 +150,7 @@ int main(int argc, char **argv)
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+	sigaction(SIGXFSZ, &file_limit, NULL);
 	err_clear(&e);
 	options_init(&o);
 	if (run(&in, argc, argv, &e)) {

@@ -6,6 +6,7 @@
  */
 #include "base/io.h"
 #include "fd/lock.h"
+#include "fd/survey.h"
 
 /*
  * Inodes that anybody on the machine holds a lock on: only those need a closer
@@ -135,6 +136,8 @@ int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, str
 			r = 0;
 		}
 	}
+	if (!r)
+		r = survey_failed(d, e);
 	fd_look_done(d);
 	/* The root may be another one when the real thing begins. */
 	cleanup_close(&d->root_fd);

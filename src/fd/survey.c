@@ -13,6 +13,7 @@ struct held {
 struct survey {
 	struct held *v;
 	size_t n;
+	struct err failed; /* why it is not whole */
 };
 
 static int cmp_held(const void *a, const void *b)
@@ -22,13 +23,24 @@ static int cmp_held(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-static int pipe_bits(int info_dir, const char *num)
+static void failed(struct survey *s, const char *op, const char *path)
+{
+	/* A task or descriptor that is gone meanwhile holds nothing. */
+	if (errno != ENOENT && errno != ESRCH)
+		err_sys(&s->failed, op, "%s", path);
+}
+
+static int pipe_bits(struct survey *s, int info_dir, const char *num)
 {
 	struct fd_info info;
 	char text[1024];
+	ssize_t n = read_text_at(info_dir, num, text, sizeof(text));
 
-	if (read_text_at(info_dir, num, text, sizeof(text)) <= 0 || fd_info_parse(text, &info))
+	if (n <= 0 || fd_info_parse(text, &info)) {
+		errno = n < 0 ? -(int)n : ENOENT;
+		failed(s, "read", "fdinfo of a pipe");
 		return 0;
+	}
 	switch (info.flags & O_ACCMODE) {
 	case O_RDONLY:
 		return SURVEY_READS;
@@ -54,13 +66,15 @@ static void add_task(struct fd_dump *d, struct survey *s, const struct task *t)
 	struct dirent *de;
 	char path[64];
 
-	/* A task that ended meanwhile holds nothing. */
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo", fd_task_tid(t));
 	info = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/%d/fd", fd_task_tid(t));
-	dir = opendir(path);
-	if (!dir || info < 0)
+	if (info >= 0)
+		dir = opendir(path);
+	if (!dir) {
+		failed(s, "open", path);
 		return;
+	}
 	while ((de = readdir(dir))) {
 		char link[64];
 		ssize_t n = readlinkat(dirfd(dir), de->d_name, link, sizeof(link) - 1);
@@ -73,7 +87,7 @@ static void add_task(struct fd_dump *d, struct survey *s, const struct task *t)
 		h.bits = SURVEY_HELD;
 		if (!h.ino) {
 			h.ino = ino_of(link, "pipe:[");
-			h.bits = h.ino ? pipe_bits(info, de->d_name) : 0;
+			h.bits = h.ino ? pipe_bits(s, info, de->d_name) : 0;
 		}
 		if (h.ino)
 			pool_push(d->m->pool, s->v, s->n, h);
@@ -101,6 +115,14 @@ static struct survey *get(struct fd_dump *d)
 	}
 	s->n = to;
 	return s;
+}
+
+int survey_failed(struct fd_dump *d, struct err *e)
+{
+	if (!d->survey || !d->survey->failed.code)
+		return 0;
+	*e = d->survey->failed;
+	return -e->code;
 }
 
 static int bits_of(struct fd_dump *d, uint64_t ino)

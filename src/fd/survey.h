@@ -14,6 +14,8 @@ enum { SURVEY_READS = 1, SURVEY_WRITES = 2, SURVEY_HELD = 4 };
 /* How the tree holds the pipe: bits of the above. */
 int survey_pipe(struct fd_dump *d, uint64_t ino);
 bool survey_socket(struct fd_dump *d, uint64_t ino);
+/* Not all could be read, so that what was answered is worth nothing: -errno. */
+int survey_failed(struct fd_dump *d, struct err *e);
 /* "pid 12 (name)": a process of the machine that holds the socket, for messages. Slow. */
 bool survey_who(uint64_t ino, char *buf, size_t size);
 

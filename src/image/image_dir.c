@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/watchdog.h"
 #include "image/image-internal.h"
 
 #define MANIFEST_NAME "manifest.img"
@@ -417,7 +418,7 @@ static int finish_hashes(struct image_dir *d, struct err *e)
 	return 0;
 }
 
-int image_dir_commit(struct image_dir *d, bool sync, struct err *e)
+static int commit(struct image_dir *d, bool sync, struct err *e)
 {
 	int r = finish_hashes(d, e);
 
@@ -431,4 +432,15 @@ int image_dir_commit(struct image_dir *d, bool sync, struct err *e)
 	if (sync && fdatasync(d->marker))
 		return image_err_sys(d, "fdatasync", MANIFEST_NAME, e);
 	return 0;
+}
+
+int image_dir_commit(struct image_dir *d, bool sync, struct err *e)
+{
+	int r;
+
+	/* Nobody can tell how long a disk takes. */
+	watchdog_patient(true);
+	r = commit(d, sync, e);
+	watchdog_patient(false);
+	return r;
 }

@@ -92,8 +92,9 @@ const struct option_def option_table[] = {
 	  "ready-made directory with the hierarchies mounted", NO_CGROUPS },
 	{ "freeze-cgroup", 0, "PATH", DUMP | PRE_DUMP, STR(freeze_cgroup),
 	  "freezer cgroup that holds the tree, v1 or v2", NULL },
-	{ "timeout", 0, "SEC", DUMP, OPT_UINT, F(timeout), NULL,
-	  "deadline for freezing and stopping the tree (default 10)", NULL },
+	{ "timeout", 0, "SEC", DUMP | RESTORE | CHECK, OPT_UINT, F(timeout), NULL,
+	  "deadline for freezing and stopping the tree, and for an answer of a filesystem "
+	  "(default 10)", NULL },
 	{ "exec-tasks", 0, "MODE", DUMP | CHECK, NONE,
 	  "processes started into the container from outside: include (as further roots) or refuse",
 	  "only the processes below the root are looked for" },
