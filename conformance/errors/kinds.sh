@@ -38,7 +38,6 @@ userfaultfd userfaultfd
 pidfd pidfd
 io_uring io_uring
 packet packet
-netlink netlink
 raw raw|type 3
 tcp TCP|tcp
 aio AIO|aio
