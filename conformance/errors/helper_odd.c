@@ -66,7 +66,8 @@ static void odd_userfaultfd(void)
 
 static void odd_pidfd(void)
 {
-	have(syscall(SYS_pidfd_open, getpid(), 0));
+	/* Of who started us: outside the tree. */
+	have(syscall(SYS_pidfd_open, getppid(), 0));
 }
 
 static void odd_io_uring(void)

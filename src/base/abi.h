@@ -110,6 +110,23 @@ struct statmount {
 #define F_SEAL_EXEC 0x0020
 #endif
 
+/* linux/pidfd.h (6.9; 6.13; exit codes 6.15) */
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+#ifndef PIDFD_GET_INFO
+#define PIDFD_GET_INFO _IOWR(0xff, 11, struct pidfd_exit_info)
+#endif
+#ifndef PIDFD_INFO_EXIT
+#define PIDFD_INFO_EXIT (1ull << 3)
+#endif
+/* struct pidfd_info as it was when it learned of exit codes. */
+struct pidfd_exit_info {
+	__u64 mask, cgroupid;
+	__u32 pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	__s32 exit_code;
+};
+
 /* linux/userfaultfd.h (6.4, 6.7) */
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
 #define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
+#include "base/abi.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "fd/lock.h"
@@ -65,7 +66,7 @@ int fd_dump_copy(struct file_obj *f, struct err *e)
 	pid_t tid = fd_task_tid(f->owner);
 	int pidfd, fd, saved;
 
-	pidfd = (int)syscall(SYS_pidfd_open, tid, tid == f->owner->host ? 0 : O_EXCL);
+	pidfd = (int)syscall(SYS_pidfd_open, tid, tid == f->owner->host ? 0 : PIDFD_THREAD);
 	if (pidfd < 0)
 		return err_sys(e, "pidfd_open", "pid %d", tid);
 	fd = (int)syscall(SYS_pidfd_getfd, pidfd, f->owner_fd, 0);

@@ -8,6 +8,7 @@
 extern const struct file_kind file_kind_reg, file_kind_chardev, file_kind_pipe, file_kind_fifo,
 	file_kind_eventfd, file_kind_unix, file_kind_inet, file_kind_netlink, file_kind_epoll;
 extern const struct file_kind file_kind_memfd;
+extern const struct file_kind file_kind_pidfd, file_kind_nsfile;
 
 /* Devices that are refused by name. */
 void chardev_kinds(kind_fn *fn, void *ctx);

@@ -10,12 +10,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/abi.h"
 #include "base/proc.h"
 #include "fd/file_kind.h"
-
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* linux/pidfd.h (6.9) */
-#endif
 
 void fd_look_done(struct fd_dump *d)
 {

@@ -23,6 +23,8 @@ const struct file_kind *const file_kinds[] = {
 	&file_kind_unix,
 	&file_kind_inet,
 	&file_kind_netlink,
+	&file_kind_pidfd,
+	&file_kind_nsfile,
 	&file_kind_epoll,
 	NULL,
 };
@@ -59,7 +61,6 @@ struct stranger {
 };
 
 #define HINT_CLOSE "let the program close it before the checkpoint"
-#define HINT_NS "let the program close it; namespaces that tasks live in are saved with them"
 
 static const struct stranger strangers[] = {
 	{ "anon_inode:[signalfd]", 0, "signalfd", HINT_CLOSE },
@@ -72,19 +73,9 @@ static const struct stranger strangers[] = {
 	  "let the program use epoll, or start it where io_uring is switched off "
 	  "(sysctl kernel.io_uring_disabled)" },
 	{ "anon_inode:[perf_event]", 0, "perf_event", "stop the profiler first" },
-	{ "anon_inode:[pidfd]", 0, "pidfd", HINT_CLOSE },
-	{ "pidfd:", 0, "pidfd", HINT_CLOSE },
 	{ "anon_inode:bpf-", 0, "BPF object", "detach the program that uses BPF first" },
 	{ "anon_inode:seccomp", 0, "seccomp notifier", "checkpoint the supervised tree alone" },
 	{ "anon_inode:[fscontext]", 0, "filesystem context (fsopen)", HINT_CLOSE },
-	{ "net:[", 0, "network namespace", HINT_NS },
-	{ "mnt:[", 0, "mount namespace", HINT_NS },
-	{ "pid:[", 0, "pid namespace", HINT_NS },
-	{ "uts:[", 0, "UTS namespace", HINT_NS },
-	{ "ipc:[", 0, "IPC namespace", HINT_NS },
-	{ "user:[", 0, "user namespace", HINT_NS },
-	{ "cgroup:[", 0, "cgroup namespace", HINT_NS },
-	{ "time:[", 0, "time namespace", HINT_NS },
 	{ NULL, AF_PACKET, "packet sockets", HINT_CLOSE },
 	{ NULL, AF_VSOCK, "vsock sockets", HINT_CLOSE },
 	{ NULL, AF_ALG, "crypto (AF_ALG) sockets", HINT_CLOSE },

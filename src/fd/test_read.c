@@ -5,6 +5,7 @@
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,9 +29,11 @@ struct subject {
 	UnixSkEntry usk[3];
 	InetSkEntry isk;
 	uint32_t addr[2];
-	FileEntry files[10];
+	PidfdEntry pidfd;
+	NsFileEntry nsf;
+	FileEntry files[12];
 	size_t n_files;
-	FdinfoEntry fds[10];
+	FdinfoEntry fds[12];
 	size_t n_fds;
 	PipeDataEntry pipe_data;
 	RemapFilePathEntry remap;
@@ -40,7 +43,7 @@ struct subject {
 	FileLockEntry lock;
 };
 
-enum { REG, PIPE_R, PIPE_W, FIFO_NAME, FIFO, EPOLL, UNIX_A, UNIX_B, UNIX_L, INET };
+enum { REG, PIPE_R, PIPE_W, FIFO_NAME, FIFO, EPOLL, UNIX_A, UNIX_B, UNIX_L, INET, PIDFD };
 
 static FileEntry *file(struct subject *s, FdTypes type)
 {
@@ -136,7 +139,16 @@ static void subject_init(struct subject *s)
 	s->isk.fown = &s->fown;
 	s->isk.opts = &s->opts;
 	file(s, FD_TYPES__INETSK)->isk = &s->isk;
-	for (int i = 0; i < 10; i++)
+	pidfd_entry__init(&s->pidfd);
+	s->pidfd.id = 11;
+	s->pidfd.nspid = -1;
+	s->pidfd.fown = &s->fown;
+	file(s, FD_TYPES__PIDFD)->pidfd = &s->pidfd;
+	ns_file_entry__init(&s->nsf);
+	s->nsf.id = 1;
+	s->nsf.ns_id = 5;
+	s->nsf.ns_cflag = CLONE_NEWNET;
+	for (int i = 0; i < 11; i++)
 		if (i != FIFO_NAME)
 			descriptor(s, i, (uint32_t)(i + 3));
 	pipe_data_entry__init(&s->pipe_data);
@@ -183,7 +195,7 @@ static void put(struct image_dir *d, enum image_id id, unsigned num,
 
 static void subject_write(const struct subject *s, const char *path)
 {
-	const ProtobufCMessage *v[10], *g[2] = { &s->ghost.base, &s->chunk.base };
+	const ProtobufCMessage *v[12], *g[2] = { &s->ghost.base, &s->chunk.base };
 	const ProtobufCMessage *pd = &s->pipe_data.base, *rm = &s->remap.base,
 			       *pk = &s->packet.base, *lk = &s->lock.base;
 	struct pool *pool = pool_new();
@@ -302,6 +314,10 @@ static void test_members(void **state)
 	BAD(s.isk.family = AF_INET6, "addresses");
 	BAD(s.isk.proto = 47, "not supported");
 	BAD(s.isk.state = TCP_ESTABLISHED, "not supported yet");
+	BAD(s.pidfd.nspid = 8, "process 8, which there is not");
+	BAD(s.pidfd.nspid = 0, "process 0, which there is not");
+	BAD((s.files[REG].type = s.fds[REG].type = FD_TYPES__NS, s.files[REG].nsf = &s.nsf),
+	    "no task lives in namespace 5");
 }
 
 static void test_contents(void **state)
