@@ -103,9 +103,25 @@ static void emit_fresh(struct prog *p, const struct mnt *mnt)
 		  PTR(mnt->kind->name), flags, *mnt->options ? PTR(mnt->options) : 0);
 }
 
-static void emit_mount(struct model *m, struct prog *p, struct mnt *mnt)
+/* A source that was opened outside of the user namespace; see mounts_build_outer(). */
+static void emit_attach_given(struct maker *mk, const struct mnt *mnt)
 {
-	if (mnt->source_mnt) {
+	struct prog *p = mk->p;
+	int slot = maker_send(mk, mnt->source_fd);
+
+	prog_call(p, "mount: attach", SYS_move_mount, slot, PTR(""), AT_FDCWD, PTR(mnt->point),
+		  MOVE_MOUNT_F_EMPTY_PATH);
+	prog_call(p, "mount: close", SYS_close, slot);
+}
+
+static void emit_mount(struct maker *mk, struct mnt *mnt)
+{
+	struct model *m = mk->m;
+	struct prog *p = mk->p;
+
+	if (mnt->source_mnt && mnt->source_fd >= 0) {
+		emit_attach_given(mk, mnt);
+	} else if (mnt->source_mnt) {
 		if (!mnt->outside)
 			emit_source(m, p, mnt);
 		prog_call(p, "mount: attach", SYS_move_mount, 0, PTR(""), AT_FDCWD, PTR(mnt->point),
@@ -172,11 +188,6 @@ static void emit_groups(struct model *m, struct prog *p, const struct mnt_tree *
 	}
 }
 
-static bool is_outer(const struct mounts_state *s, const struct mnt *mnt)
-{
-	return mnt_is_outer_slave(&s->tree, mnt);
-}
-
 /* First of all: nothing that is done here may reach the mounts that ours are peers of. */
 static void emit_cut(struct prog *p, const struct mounts_state *s)
 {
@@ -189,7 +200,7 @@ static void emit_private(struct prog *p, const struct mounts_state *s)
 	for (size_t i = 0; s->outer_slaves && i < s->tree.n; i++) {
 		const struct mnt *mnt = s->tree.v[i];
 
-		if (mnt->match && mnt->match->shared && !is_outer(s, mnt))
+		if (mnt->match && mnt->match->shared && !mnt_is_outer_slave(&s->tree, mnt))
 			emit_propagation(p, mnt->point, MS_PRIVATE);
 	}
 }
@@ -208,28 +219,28 @@ int mounts_check(struct model *m, struct err_list *problems, struct err *e)
 	return r;
 }
 
-int mounts_build(struct maker *mk, struct err *e)
+static int plan(struct model *m, struct err *e)
 {
-	struct model *m = mk->m;
-	struct mounts_state *s = m->mnt_state;
 	struct err_list problems = { 0 };
-	struct prog *p = mk->p;
-	int r;
+	int r = mounts_check(m, &problems, e);
 
-	if (!s)
-		return 0;
-	r = mounts_check(m, &problems, e);
 	if (!r && problems.n) {
 		*e = problems.v[0];
 		r = -e->code;
 	}
 	err_list_free(&problems);
-	if (r)
-		return r;
+	return r;
+}
+
+/* Our copies become what is kept of them. */
+static void emit_kept(struct maker *mk, const struct mounts_state *s)
+{
+	struct prog *p = mk->p;
+
 	emit_cut(p, s);
 	for (size_t i = 0; i < s->n_order; i++)
 		if (s->order[i]->outside && s->order[i]->source_mnt)
-			emit_source(m, p, s->order[i]);
+			emit_source(mk->m, p, s->order[i]);
 	for (size_t i = 0; i < s->n_away; i++)
 		prog_call(p, "unmount", SYS_umount2, PTR(s->away[i]->point),
 			  MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -237,9 +248,48 @@ int mounts_build(struct maker *mk, struct err *e)
 	for (size_t i = 0; i < s->tree.n; i++)
 		if (s->tree.v[i]->match && s->tree.v[i]->flags != s->tree.v[i]->match->flags)
 			emit_attr(p, s->tree.v[i]);
+}
+
+/* To be locked inside it must stand when the user namespace's copy is made. */
+static bool is_outer(const struct mnt *mnt)
+{
+	return mnt->locked && mnt->outside && mnt->source_mnt;
+}
+
+int mounts_build_outer(struct maker *mk, struct err *e)
+{
+	struct mounts_state *s = mk->m->mnt_state;
+	int r = s ? plan(mk->m, e) : 0;
+
+	if (r || !s)
+		return r;
+	emit_kept(mk, s);
+	for (size_t i = 0; i < s->n_order; i++) {
+		struct mnt *mnt = s->order[i];
+
+		if (is_outer(mnt))
+			emit_mount(mk, mnt);
+		else if (mnt->outside && mnt->source_mnt)
+			maker_want(mk, mnt->source_call, &mnt->source_fd);
+	}
+	return 0;
+}
+
+int mounts_build(struct maker *mk, struct err *e)
+{
+	struct model *m = mk->m;
+	struct mounts_state *s = m->mnt_state;
+	bool outer = model_has_own_ns(m, NS_USER);
+	int r = s ? plan(m, e) : 0;
+
+	if (r || !s)
+		return r;
+	if (!outer)
+		emit_kept(mk, s);
 	for (size_t i = 0; i < s->n_order; i++)
-		emit_mount(m, p, s->order[i]);
-	emit_groups(m, p, &s->tree);
+		if (!outer || !is_outer(s->order[i]))
+			emit_mount(mk, s->order[i]);
+	emit_groups(m, mk->p, &s->tree);
 	return 0;
 }
 

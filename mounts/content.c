@@ -177,6 +177,12 @@ static int dump_main(void *arg, void *ret, struct err *e)
 	return r;
 }
 
+/* Archives hold the ids that count inside; and only who has such an id can make files there. */
+static int content_namespaces(const struct model *m)
+{
+	return CLONE_NEWNS | (model_has_own_ns(m, NS_USER) ? CLONE_NEWUSER : 0);
+}
+
 int mount_content_dump(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e)
 {
 	struct content c = { .mnt = mnt, .check_dev = true };
@@ -188,7 +194,7 @@ int mount_content_dump(struct model *m, const struct mnt *mnt, pid_t pid, struct
 	if (r)
 		return r;
 	c.fd = image_out_fd(o, e);
-	r = c.fd < 0 ? c.fd : ns_helper_run(pid, CLONE_NEWNS, dump_main, &c, NULL, 0, e);
+	r = c.fd < 0 ? c.fd : ns_helper_run(pid, content_namespaces(m), dump_main, &c, NULL, 0, e);
 	r = mounts_image_done(o, r, e);
 	return r ? err_in(e, "content of %s", mnt->point) : 0;
 }
@@ -411,7 +417,7 @@ int mount_content_fill(struct model *m, const struct mnt *mnt, pid_t pid, struct
 		err_sys(e, "seek in", "the archive of %s", mnt->point);
 		c.fd = -e->code;
 	}
-	r = c.fd < 0 ? c.fd : ns_helper_run(pid, CLONE_NEWNS, fill_main, &c, NULL, 0, e);
+	r = c.fd < 0 ? c.fd : ns_helper_run(pid, content_namespaces(m), fill_main, &c, NULL, 0, e);
 	image_in_close(in);
 	return r ? err_in(e, "content of %s", mnt->point) : 0;
 }

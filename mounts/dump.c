@@ -178,6 +178,7 @@ static void entry_fill(MntEntry *me, const struct mnt *mnt)
 	me->sb_flags = mnt->sb_flags;
 	if (mnt->kind->code == FSTYPE__UNSUPPORTED)
 		me->fsname = (char *)mnt->fsname;
+	me->has_locked = me->locked = mnt->locked;
 	me->has_outside = true;
 	me->outside = mnt->outside;
 }
@@ -221,6 +222,11 @@ int mounts_dump(struct model *m, struct err *e)
 	for (size_t i = 0; !r && i < s->tree.n; i++)
 		if (block(s, s->tree.v[i], e))
 			return -e->code;
+	if (!r && model_has_own_ns(m, NS_USER))
+		r = mnt_tree_find_locks(&s->tree, m->root->host, e);
+	for (size_t i = 0; !r && i < s->tree.n; i++)
+		if (!s->tree.v[i]->outside)
+			r = mnt_options_inward(m, s->tree.v[i], e);
 	if (!r)
 		r = image_write(m, &s->tree, e);
 	for (size_t i = 0; !r && i < s->tree.n; i++) {

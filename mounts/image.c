@@ -53,6 +53,7 @@ static void entry_take(struct model *m, struct mnt *mnt, const MntEntry *me)
 		mnt->fsname = mnt->kind->name;
 	else
 		mnt->kind = mount_kind_get("");
+	mnt->locked = me->has_locked && me->locked;
 	mnt->outside = me->has_outside ? me->outside : guess_outside(m, mnt);
 }
 

@@ -43,6 +43,7 @@ struct mnt {
 	bool unbindable, idmapped;
 	const char *root, *point, *fsname, *source, *options;
 	const struct mount_kind *kind;
+	bool locked;  /* in a user namespace's copy: cannot be unmounted there */
 	bool outside; /* the filesystem is (dump) or was (restore) mounted outside too */
 
 	struct mnt *parent; /* NULL: the tree's root */
@@ -55,6 +56,7 @@ struct mnt {
 	bool stands;		/* there now: read, or on restore kept or made so far */
 	bool is_file;		/* mounted on a file, not on a directory */
 	size_t source_call;	/* of the program: opens the source */
+	int source_fd; /* of a tree in a user namespace: ours, a copy of the source; -1 when made outside */
 };
 
 struct mnt_tree {
@@ -112,6 +114,12 @@ void mounts_plan(struct model *m, struct mounts_state *s, struct err_list *probl
 char *mnt_source_path(struct pool *pool, const struct mnt *mnt);
 /* The member of a peer group that can give the group to all others, or NULL. */
 struct mnt *mnt_group_first(const struct mnt_tree *t, uint32_t group);
+
+/* Dump: which mounts of a user namespace are locked there; a helper inside tries. */
+int mnt_tree_find_locks(struct mnt_tree *t, pid_t pid, struct err *e);
+
+/* Dump: ids in the options of a filesystem that is made again in a user namespace. */
+int mnt_options_inward(struct model *m, struct mnt *mnt, struct err *e);
 
 /* Close an image after writing ended with @r: the first error counts. */
 struct image_out;

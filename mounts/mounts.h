@@ -24,6 +24,12 @@ int mounts_id_of(struct model *m, struct task *t, int fd);
 int mounts_read(struct model *m, struct err *e);
 /* Everything that cannot be rebuilt here, before anything is made. */
 int mounts_check(struct model *m, struct err_list *problems, struct err *e);
+/*
+ * Of a tree with a user namespace of its own, before it is made: calls that
+ * prepare what its mount namespace will be a copy of, with all mounts locked.
+ * What is opened for the tree becomes ours.
+ */
+int mounts_build_outer(struct maker *mk, struct err *e);
 /* Calls for the root stub that turn the copy of our mounts into the dumped tree. */
 int mounts_build(struct maker *mk, struct err *e);
 /* Afterwards, from outside: contents of private filesystems. @root_pid: the root stub as we see it. */

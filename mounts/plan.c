@@ -41,24 +41,30 @@ static bool same_fs(const struct mnt *img, const struct mnt *our)
 	return img->major ? mnt_same_sb(img, our) : !strcmp(img->source, our->source);
 }
 
-/* Down from matched parents; a pair of parent and place holds one mount only. */
-static void match_children(struct mnt *img)
+/*
+ * Down from matched parents; a pair of parent and place holds one mount only.
+ * In a copy for another user namespace (@locks) all mounts are locked: one that
+ * was not is made anew.
+ */
+static void match_children(struct mnt *img, bool locks)
 {
 	img->stands = true;
 	for (struct mnt *c = img->child; c; c = c->sibling) {
+		if (locks && !c->locked)
+			continue;
 		for (struct mnt *o = img->match->child; c->outside && o; o = o->sibling) {
 			if (o->match || strcmp(c->rel, o->rel) || strcmp(c->root, o->root) ||
 			    !same_fs(c, o))
 				continue;
 			c->match = o;
 			o->match = c;
-			match_children(c);
+			match_children(c, locks);
 			break;
 		}
 	}
 }
 
-static bool match_root(struct mounts_state *s, struct err_list *problems)
+static bool match_root(struct mounts_state *s, bool locks, struct err_list *problems)
 {
 	struct mnt *img = s->tree.root, *our = s->ours.root;
 
@@ -70,7 +76,7 @@ static bool match_root(struct mounts_state *s, struct err_list *problems)
 	}
 	img->match = our;
 	our->match = img;
-	match_children(img);
+	match_children(img, locks);
 	return true;
 }
 
@@ -338,7 +344,7 @@ static void check_kept(const struct mounts_state *s, struct err_list *problems)
 void mounts_plan(struct model *m, struct mounts_state *s, struct err_list *problems)
 {
 	s->planned = true;
-	if (!match_root(s, problems))
+	if (!match_root(s, model_has_own_ns(m, NS_USER), problems))
 		return;
 	for (size_t i = 0; i < s->tree.n; i++) {
 		struct mnt *img = s->tree.v[i];

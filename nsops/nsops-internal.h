@@ -8,6 +8,11 @@
 /* The only namespace of that type that the tree has for itself, or NULL. */
 const struct ns *ns_own(const struct model *m, enum ns_type type);
 
+/* Of the root's own user namespace: its maps into the model, what cannot be rebuilt to @blockers. */
+int user_identify(struct model *m, struct err_list *blockers, struct err *e);
+int user_dump(struct model *m, const struct ns *ns, struct err *e);
+int user_read(struct model *m, const struct ns *ns, struct err *e);
+
 int uts_dump(struct model *m, const struct ns *ns, struct err *e);
 int uts_read(struct model *m, const struct ns *ns, struct err *e);
 int uts_build(struct maker *mk, const struct ns *ns, struct err *e);

@@ -28,8 +28,7 @@
 	.ids_has_off = offsetof(TaskKobjIdsEntry, has_##field)
 
 const struct ns_kind ns_kinds[NS_TYPES] = {
-	[NS_USER] = { NS_USER, "user", CLONE_NEWUSER, IDS(user_ns_id),
-		      "user namespaces are not supported yet" },
+	[NS_USER] = { NS_USER, "user", CLONE_NEWUSER, IDS(user_ns_id), NULL },
 	[NS_PID] = { NS_PID, "pid", CLONE_NEWPID, IDS(pid_ns_id), NULL },
 	[NS_MNT] = { NS_MNT, "mnt", CLONE_NEWNS, IDS(mnt_ns_id), NULL },
 	[NS_NET] = { NS_NET, "net", CLONE_NEWNET, IDS(net_ns_id), NULL },
@@ -256,6 +255,11 @@ int ns_identify(struct model *m, struct task *t, struct err_list *blockers, stru
 	r = ns_dir(path, &dir, e);
 	for (size_t i = 0; !r && i < NS_TYPES; i++)
 		r = kind_identify(m, t, &ns_kinds[id_order[i]], dir, path, blockers, e);
+	if (!r && t == m->root) {
+		m->id_maps = NULL;
+		if (model_has_own_ns(m, NS_USER))
+			r = user_identify(m, blockers, e);
+	}
 	if (!r)
 		r = children_identify(t, dir, path, blockers, e);
 	if (!r)
@@ -266,8 +270,11 @@ int ns_identify(struct model *m, struct task *t, struct err_list *blockers, stru
 int ns_dump(struct model *m, struct err *e)
 {
 	const struct ns *uts = ns_own(m, NS_UTS), *ipc = ns_own(m, NS_IPC);
-	int r = uts ? uts_dump(m, uts, e) : 0;
+	const struct ns *user = ns_own(m, NS_USER);
+	int r = user ? user_dump(m, user, e) : 0;
 
+	if (!r && uts)
+		r = uts_dump(m, uts, e);
 	if (!r && ipc)
 		r = ipc_dump(m, ipc, e);
 	return r;
@@ -322,8 +329,11 @@ int ns_read(struct model *m, struct err *e)
 		if (r)
 			return r;
 	}
-	own = ns_own(m, NS_UTS);
+	own = ns_own(m, NS_USER);
 	if (own)
+		r = user_read(m, own, e);
+	own = ns_own(m, NS_UTS);
+	if (!r && own)
 		r = uts_read(m, own, e);
 	own = ns_own(m, NS_IPC);
 	if (!r && own)

@@ -35,6 +35,8 @@ void ns_list_kinds(kind_fn *fn, void *ctx);
 int ns_dump(struct model *m, struct err *e);
 
 int ns_read(struct model *m, struct err *e);
+/* Give the new user namespace of process @pid its maps; from outside. */
+int ns_user_fill(struct model *m, pid_t pid, struct err *e);
 /* CLONE_NEW* flags for the root stub. */
 uint64_t ns_clone_flags(const struct model *m);
 /*

@@ -3,7 +3,7 @@
  * Making stubs: the arena all of them share, service sockets, births, and
  * running programs in them. What happens once they are seized is in release.c.
  */
-#include "parasite/stub.h"
+#include "parasite/stub-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -37,7 +36,6 @@
 #define ARENA_PER_THREAD (16ull << 10)
 #define ARENA_PER_MAP 512ull
 #define ARENA_BASE (8ull << 20)
-#define USER_TOP 0x7ffffffff000ull
 /* How long all stubs together may take for one phase. */
 #define PHASE_TIMEOUT_US (120ull * 1000 * 1000)
 
@@ -195,8 +193,8 @@ struct stub *stub_add(struct stub_set *s, struct stub *parent, pid_t pid, size_t
 }
 
 /* clone_args (clone(2)) lie in the arena, as does the stack whose top word is the child's ring. */
-static struct clone_args *clone_args_make(struct stub_set *s, struct sv_ring *ring, uint64_t flags,
-					  int exit_signal, pid_t tid)
+struct clone_args *stub_clone_args(struct stub_set *s, struct sv_ring *ring, uint64_t flags,
+				   int exit_signal, pid_t tid)
 {
 	struct clone_args *c = arena_alloc(&s->arena, sizeof(*c));
 	uint64_t base = (uint64_t)(ring + 1);
@@ -223,7 +221,7 @@ void stub_spawn_call(struct stub_set *s, struct prog *p, struct stub *child, uin
 		     int exit_signal)
 {
 	spawn_call(p, "make a process",
-		   clone_args_make(s, child->threads[0].ring, flags, exit_signal, child->pid));
+		   stub_clone_args(s, child->threads[0].ring, flags, exit_signal, child->pid));
 }
 
 void stub_spawn_thread_call(struct stub_set *s, struct prog *p, struct stub *st, size_t thread)
@@ -232,7 +230,7 @@ void stub_spawn_thread_call(struct stub_set *s, struct prog *p, struct stub *st,
 			       CLONE_SYSVSEM;
 	struct stub_thread *th = &st->threads[thread];
 
-	spawn_call(p, "make a thread", clone_args_make(s, th->ring, flags, 0, th->tid));
+	spawn_call(p, "make a thread", stub_clone_args(s, th->ring, flags, 0, th->tid));
 }
 
 void stub_recv_calls(struct stub_set *s, struct prog *p, struct stub *st, size_t n)
@@ -258,153 +256,6 @@ void stub_recv_calls(struct stub_set *s, struct prog *p, struct stub *st, size_t
 void stub_close_service_call(struct stub_set *s, struct prog *p)
 {
 	prog_call(p, "close service descriptors", SYS_close_range, s->sock_base, ~0u, 0);
-}
-
-/*
- * Our mappings must not be copied into the root stub: forking a coordinator
- * with much memory would cost more than the whole restore (madvise(2)).
- */
-struct own_maps {
-	uint64_t (*v)[2];
-	size_t n, cap;
-};
-
-static int own_maps_read(struct own_maps *o, const struct arena *a, struct err *e)
-{
-	_cleanup_free_ char *text = NULL;
-	ssize_t len = read_text_alloc(AT_FDCWD, "/proc/self/maps", &text);
-	char *line = text;
-
-	if (len < 0)
-		return err_set(e, ERR_SYSTEM, -len, "read", "/proc/self/maps", "%s",
-			       strerror(-len));
-	for (; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-		uint64_t start = strtoull(line, &line, 16);
-		uint64_t end = strtoull(line + 1, &line, 16);
-
-		if (end > USER_TOP ||
-		    (start >= (uint64_t)a->base && end <= (uint64_t)a->base + a->len))
-			continue;
-		/* It takes DONTFORK but not DOFORK: helpers forked later would have no clock. */
-		if (memmem(line, (size_t)(strchrnul(line, '\n') - line), "[vvar", 5))
-			continue;
-		if (o->n == o->cap) {
-			o->cap = o->cap ? o->cap * 2 : 64;
-			o->v = realloc(o->v, o->cap * sizeof(*o->v));
-			if (!o->v)
-				abort();
-		}
-		o->v[o->n][0] = start;
-		o->v[o->n++][1] = end;
-	}
-	return 0;
-}
-
-/* What the child gets all the same ([vvar]), the root's birth program unmaps. */
-static void own_maps_advise(const struct own_maps *o, int advice)
-{
-	for (size_t i = 0; i < o->n; i++)
-		madvise((void *)o->v[i][0], o->v[i][1] - o->v[i][0], advice);
-}
-
-/* glibc registers restartable sequences for us; a child with our registration but not our memory would die. */
-#pragma weak __rseq_offset
-#define RSEQ_SIZE 32
-
-static void *own_rseq(void)
-{
-	char *tp = __builtin_thread_pointer();
-
-	return &__rseq_offset ? tp + __rseq_offset : NULL;
-}
-
-static int post_births(struct stub_set *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		prog_seal(&s->v[i]->birth);
-		ring_post(s->v[i]->threads[0].ring, &s->v[i]->birth);
-	}
-	s->arena.head->pending = s->n;
-	return 0;
-}
-
-/*
- * A parent that died before its child had asked for the signal would never be
- * noticed: whoever finds another parent than its own ends at once.
- */
-static void bind_calls(struct prog *p, pid_t parent)
-{
-	prog_call(p, "end with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-	prog_call(p, "see that it lives", SYS_getppid | SV_EXPECT, 0, 0, 0, 0, 0, (uint64_t)parent);
-}
-
-void stub_bind_calls(struct prog *p, const struct stub *st)
-{
-	bind_calls(p, st->parent->pid);
-}
-
-/* What the root does before its own program: drop all that came from us. */
-static void root_prologue(struct stub_set *s, struct prog *p, uint64_t flags)
-{
-	uint64_t base = (uint64_t)s->arena.base;
-
-	bind_calls(p, flags & CLONE_NEWPID ? 0 : flags & CLONE_PARENT ? getppid() : getpid());
-	prog_call(p, "drop memory below the arena", SYS_munmap, 0, base);
-	prog_call(p, "drop memory above the arena", SYS_munmap, base + s->arena.len,
-		  USER_TOP - base - s->arena.len);
-	prog_call(p, "drop descriptors", SYS_close_range, 0, s->sock_base - 1, 0);
-	prog_call(p, "drop descriptors", SYS_close_range, s->sock_base + s->n_socks, ~0u, 0);
-}
-
-int stubs_birth(struct stub_set *s, uint64_t flags, bool set_pid, struct err *e)
-{
-	_cleanup_free_ void *to_free = NULL;
-	struct own_maps own = { 0 };
-	struct stub *root = s->v[0];
-	struct prog whole;
-	struct clone_args *c;
-	sigset_t all, old;
-	void *rseq;
-	bool had_rseq;
-	long pid;
-	int r;
-
-	prog_init(&whole, &s->arena);
-	root_prologue(s, &whole, flags);
-	prog_append(&whole, &root->birth);
-	root->birth = whole;
-	post_births(s);
-	c = clone_args_make(s, root->threads[0].ring, flags | CLONE_CLEAR_SIGHAND,
-			    flags & CLONE_PARENT ? 0 : SIGCHLD, set_pid ? root->pid : 0);
-	r = own_maps_read(&own, &s->arena, e);
-	to_free = own.v;
-	if (r)
-		return r;
-	rseq = own_rseq();
-	had_rseq = rseq && !syscall(SYS_rseq, rseq, RSEQ_SIZE, 1 /* unregister */, RSEQ_SIG);
-	own_maps_advise(&own, MADV_DONTFORK);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = s->arena.blob_spawn(c, sizeof(*c));
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	own_maps_advise(&own, MADV_DOFORK);
-	if (had_rseq)
-		syscall(SYS_rseq, rseq, RSEQ_SIZE, 0, RSEQ_SIG);
-	if (pid < 0) {
-		errno = -pid;
-		err_sys(e, "clone3", "root task, pid %d", root->pid);
-		if (pid == -EEXIST) {
-			err_class_set(e, ERR_CONFLICT);
-			err_hint(
-				e,
-				"pid %d is in use; end that process or restore in a new pid namespace",
-				root->pid);
-		}
-		return pid;
-	}
-	root->host = pid;
-	root->threads[0].host = pid;
-	return 0;
 }
 
 /* Births happen by clone3 in the tree; the usual failure is a taken pid. */
@@ -458,7 +309,7 @@ static int still_alive(void *arg)
 	return 0;
 }
 
-static int phase_wait(struct stub_set *s, const char *phase, struct err *e)
+int stub_phase_wait(struct stub_set *s, const char *phase, struct err *e)
 {
 	struct alive_ctx ctx = { s, e };
 	int r = head_wait(s->arena.head, PHASE_TIMEOUT_US, still_alive, &ctx);
@@ -471,7 +322,7 @@ static int phase_wait(struct stub_set *s, const char *phase, struct err *e)
 
 int stubs_born(struct stub_set *s, struct err *e)
 {
-	int r = phase_wait(s, "birth", e);
+	int r = stub_phase_wait(s, "birth", e);
 
 	for (size_t i = 0; i < s->n; i++)
 		if (ring_failed(s->v[i]->threads[0].ring))
@@ -490,7 +341,7 @@ int stub_run(struct stub_set *s, struct stub *st, struct prog *p, struct err *e)
 	prog_seal(p);
 	s->arena.head->pending = 1;
 	ring_post(ring, p);
-	r = phase_wait(s, "objects", e);
+	r = stub_phase_wait(s, "objects", e);
 	return ring_failed(ring) ? prog_failed(st, p, ring, "objects", e) : r;
 }
 
@@ -586,7 +437,7 @@ int stubs_build(struct stub_set *s, const struct stub_fds *fds, struct err *e)
 		for (size_t k = st->n_threads; k-- > 0;)
 			ring_post(st->threads[k].ring, &st->threads[k].build);
 	}
-	r = phase_wait(s, "build", e);
+	r = stub_phase_wait(s, "build", e);
 	for (size_t i = 0; i < s->n; i++) {
 		for (size_t k = 0; k < s->v[i]->n_threads; k++) {
 			struct stub_thread *th = &s->v[i]->threads[k];

@@ -95,12 +95,30 @@ int stub_send(struct stub_set *s, const struct stub *st, const int *fds, size_t 
 /* Append closing the service sockets: the last thing of a build, or of what follows it. */
 void stub_close_service_call(struct stub_set *s, struct prog *p);
 
+struct stub_birth {
+	uint64_t flags; /* CLONE_NEW* and CLONE_PARENT */
+	bool set_pid;	/* false: the kernel chooses the root's */
+	/*
+	 * With CLONE_NEWUSER: @outer runs first, with all our privileges, in a
+	 * copy of our mount namespace that the root then gets a copy of (with
+	 * CLONE_NEWNS; else NULL). Descriptors that it opens are ours.
+	 */
+	struct prog *outer;
+	/* Who makes the user namespace: a user of ours, and the groups that stay. */
+	uint32_t owner;
+	const uint32_t *groups;
+	size_t n_groups;
+	/* Called from outside when the root is there: gives the namespace its maps. */
+	int (*map)(void *ctx, pid_t root, struct err *e);
+	void *ctx;
+	bool root_uid, root_gid; /* id 0 has a number of ours: stubs begin as that */
+};
+
 /*
  * Give birth to the root (and through its program to the tree). All birth
- * programs are complete. @flags: CLONE_NEW* and CLONE_PARENT; @set_pid false
- * lets the kernel choose the root's pid.
+ * programs are complete.
  */
-int stubs_birth(struct stub_set *s, uint64_t flags, bool set_pid, struct err *e);
+int stubs_birth(struct stub_set *s, const struct stub_birth *b, struct err *e);
 /* All birth programs have ended well. */
 int stubs_born(struct stub_set *s, struct err *e);
 /* Run one program in one stub and wait: the maker's. */

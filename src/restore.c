@@ -28,6 +28,7 @@
 #include "hooks/hooks.h"
 #include "image/image.h"
 #include "model/build.h"
+#include "model/ids.h"
 #include "model/model.h"
 #include "model/options.h"
 #include "mounts/mounts.h"
@@ -181,18 +182,52 @@ static void undo_arena(void *ctx)
 	r->stubs = NULL;
 }
 
+static int write_maps(void *ctx, pid_t root, struct err *e)
+{
+	struct restore *r = ctx;
+
+	return ns_user_fill(r->m, root, e);
+}
+
+/* What the midwife opened is in our table. */
+static void outer_take(const struct maker *mk)
+{
+	for (size_t i = 0; i < mk->n_wishes; i++)
+		*mk->wishes[i].ret_fd = (int)prog_res(mk->p, mk->wishes[i].call);
+}
+
 static int step_birth(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
-	uint64_t flags = ns_clone_flags(r->m);
-	int x;
+	struct model *m = r->m;
+	struct prog outer;
+	struct maker mk = { .m = m, .p = &outer };
+	struct stub_birth b = {
+		.flags = ns_clone_flags(m) | (r->o->restore_sibling ? CLONE_PARENT : 0),
+		.set_pid = true,
+		.owner = m->has_user_owner ? m->user_owner : geteuid(),
+		.groups = m->kept_groups,
+		.n_groups = m->n_kept_groups,
+		.map = write_maps,
+		.ctx = r,
+	};
+	uint32_t id;
+	int x = 0;
 
-	if (r->o->restore_sibling)
-		flags |= CLONE_PARENT;
-	x = stubs_birth(r->stubs, flags, true, e);
-	if (x)
-		return x;
-	return undo_add_kill(r->j, r->stubs->v[0]->host, e);
+	b.root_uid = model_uid_out(m, 0, &id);
+	b.root_gid = model_gid_out(m, 0, &id);
+	prog_init(&outer, &r->stubs->arena);
+	if (model_has_own_ns(m, NS_USER) && model_has_own_ns(m, NS_MNT)) {
+		x = mounts_build_outer(&mk, e);
+		prog_seal(&outer);
+		b.outer = &outer;
+	}
+	if (!x)
+		x = stubs_birth(r->stubs, &b, e);
+	if (!x)
+		outer_take(&mk);
+	prog_free(&outer);
+	return x ? x : undo_add_kill(r->j, r->stubs->v[0]->host, e);
 }
 
 static bool has_own_namespaces(const struct restore *r)
@@ -212,13 +247,34 @@ static int fill_net(struct restore *r, struct err *e)
 	return x ? x : netns_fill(r->m, r->stubs->v[0]->host, sock, e);
 }
 
+/* The maker takes our descriptors before it does anything else. */
+static int maker_give(struct restore *r, struct maker *mk, struct err *e)
+{
+	struct stub *root = r->stubs->v[0];
+	struct prog whole;
+	size_t first;
+
+	if (!mk->n_sends)
+		return 0;
+	prog_init(&whole, &r->stubs->arena);
+	stub_recv_calls(r->stubs, &whole, root, mk->n_sends);
+	first = whole.n;
+	prog_append(&whole, mk->p);
+	*mk->p = whole;
+	for (size_t i = 0; i < mk->n_wishes; i++)
+		mk->wishes[i].call += first;
+	return stub_send(r->stubs, root, mk->sends, mk->n_sends, e);
+}
+
 /* Run the maker's program and fetch what was wished for. */
 static int maker_run(struct restore *r, struct maker *mk, struct err *e)
 {
 	struct stub *root = r->stubs->v[0];
 	_cleanup_close_ int pidfd = -EBADF;
-	int x = stub_run(r->stubs, root, mk->p, e);
+	int x = maker_give(r, mk, e);
 
+	if (!x)
+		x = stub_run(r->stubs, root, mk->p, e);
 	if (x || !mk->n_wishes)
 		return x;
 	pidfd = syscall(SYS_pidfd_open, root->host, 0);

@@ -20,7 +20,7 @@
  * case_child_ready() and case_wait_go() too. 0, 1 and 2 are /dev/null.
  *
  * Tags that the runner reads, each in a comment line of the case's own file:
- *	// flavours: plain ns		(default: both)
+ *	// flavours: plain ns user	(default: all)
  *	// freezers: v1 v2		(default: both)
  *	// modes: once three leave	(default: all)
  *	// needs: WORD ...		avx, avx512f, ... (a CPU flag), go, musl, m32

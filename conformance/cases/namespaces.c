@@ -5,7 +5,7 @@
  * with content and permissions, /proc of the own pid namespace, lo with its
  * state, limits of the ipc namespace; and that they are not the host's.
  */
-// flavours: ns
+// flavours: ns user
 // kinds: pid mnt net ipc uts
 #include <net/if.h>
 #include <sys/ioctl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: limits of an IPC namespace of the tree's own come back, and no object of the host shows in it. */
-// flavours: ns
+// flavours: ns user
 // kinds: ipc
 #include <sys/msg.h>
 #include <sys/shm.h>

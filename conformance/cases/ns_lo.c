@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: the loopback device of the tree's own network namespace is up again, with its mtu, and carries data. */
-// flavours: ns
+// flavours: ns user
 // kinds: net lo
 #include <arpa/inet.h>
 #include <net/if.h>

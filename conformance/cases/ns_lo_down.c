@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: a loopback device that was never brought up stays down. */
-// flavours: ns
+// flavours: ns user
 // kinds: net lo
 #include <net/if.h>
 #include <sys/ioctl.h>

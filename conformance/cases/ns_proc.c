@@ -4,7 +4,7 @@
  * host's, shows that namespace again; a read-only bind into it stays read-only,
  * and the mounts of the tree are as many, in the same places, with the same flags.
  */
-// flavours: ns
+// flavours: ns user
 // kinds: mnt proc
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	case_sys(readlink("/proc/self", self, sizeof(self) - 1));
 	case_check(atoi(self) == getpid(), "/proc/self is %s, we are %d", self, getpid());
 	case_check(access("/proc/1/exe", F_OK) == 0, "/proc/1 is not ours: %s", strerror(errno));
-	fd = open("/proc/sys/kernel/domainname", O_WRONLY);
+	fd = open("/proc/sys/kernel/msgmax", O_WRONLY);
 	case_check(fd < 0 && errno == EROFS, "/proc/sys can be written");
 	pid = case_sys(fork());
 	if (!pid)

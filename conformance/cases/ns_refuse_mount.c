@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: a filesystem that cannot be made again, mounted nowhere outside, is refused by name. */
-// flavours: ns
+// flavours: ns user
 // refuse: ramfs
 #include <sys/mount.h>
 

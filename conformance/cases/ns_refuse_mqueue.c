@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: a POSIX message queue in a namespace of the tree's own is refused by name. */
-// flavours: ns
+// flavours: ns user
 // refuse: message queue /case
 #include <mqueue.h>
 

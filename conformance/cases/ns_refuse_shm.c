@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: an object in an IPC namespace of the tree's own is refused by name. */
-// flavours: ns
+// flavours: ns user
 // refuse: shared memory segment
 #include <sys/ipc.h>
 #include <sys/shm.h>

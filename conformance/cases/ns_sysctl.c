@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: settings of the tree's own network namespace come back, also those that set each other. */
-// flavours: ns
+// flavours: ns user
 // kinds: net
 #include "case.h"
 

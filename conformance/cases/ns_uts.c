@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Proves: a UTS namespace of the tree's own keeps its host and domain name, and its inode is no longer ours. */
-// flavours: ns
+// flavours: ns user
 // kinds: uts pid
 #include <sys/utsname.h>
 

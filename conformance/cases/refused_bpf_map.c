@@ -3,6 +3,7 @@
  * Proves that a mapping of an object that has no kind of its own, here a BPF map, is refused
  * by name, before anything is frozen, and that the task goes on.
  */
+// flavours: plain ns
 // kinds: mem-anon_inode
 // refuse: bpf-map
 #include <linux/bpf.h>

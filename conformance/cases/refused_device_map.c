@@ -3,6 +3,7 @@
  * Proves that a mapping of a device, here a block device under an ordinary name, is refused
  * by name, before anything is frozen, and that the task goes on.
  */
+// flavours: plain ns
 // kinds: mem-device
 // refuse: device memory
 #include <dirent.h>

@@ -3,6 +3,7 @@
  * Proves that a mapped perf buffer is refused by name, before anything is frozen, and that
  * the task goes on.
  */
+// flavours: plain ns
 // kinds: mem-perf
 // refuse: perf buffer
 #include <linux/perf_event.h>

@@ -3,6 +3,7 @@
  * Proves that a private mapping of shared anonymous memory, made through map_files, is
  * refused by name, before anything is frozen, and that the task goes on.
  */
+// flavours: plain ns
 // kinds: mem-shm_other
 // refuse: memory object of the kernel
 #include <sys/mman.h>

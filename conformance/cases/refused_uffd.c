@@ -3,6 +3,7 @@
  * Proves that memory watched by a userfaultfd is refused by name, before anything is frozen,
  * and that the task goes on.
  */
+// flavours: plain ns
 // kinds: mem-uffd
 // refuse: userfaultfd
 #include <linux/userfaultfd.h>

@@ -3,6 +3,7 @@
  * Proves that a program with a uprobe in it is refused by name, before anything is frozen,
  * and that the task goes on.
  */
+// flavours: plain ns
 // kinds: mem-uprobes
 // refuse: uprobes
 #include <linux/perf_event.h>

@@ -37,11 +37,17 @@ struct helper {
 	int status; /* as wait(2) tells, when it is not done */
 };
 
+/* In another user namespace as its root, if it has one: new files need an owner with a number there. */
 static int enter(const struct helper *h)
 {
-	if (!h->nses || !setns(h->pidfd, h->nses))
+	if (!h->nses)
 		return 0;
-	return err_sys(h->e, "setns", "namespaces of pid %d", h->pid);
+	if (setns(h->pidfd, h->nses))
+		return err_sys(h->e, "setns", "namespaces of pid %d", h->pid);
+	if (h->nses & CLONE_NEWUSER &&
+	    ((setresgid(0, 0, 0) && errno != EINVAL) || (setresuid(0, 0, 0) && errno != EINVAL)))
+		return err_sys(h->e, "become root", "user namespace of pid %d", h->pid);
+	return 0;
 }
 
 static int helper_open(struct helper *h, struct err *e)

@@ -27,7 +27,8 @@ typedef int (*ns_helper_fn)(void *arg, void *ret, struct err *e);
 int ns_helper_call(pid_t pid, int nses, ns_helper_fn fn, void *arg, void *ret, struct err *e);
 
 /*
- * Long work: a forked helper with a copy of everything; only @ret_size bytes
+ * Long work: a forked helper with a copy of everything (with CLONE_NEWUSER it
+ * becomes root there, which is for this kind of helper only); only @ret_size bytes
  * at @ret come back. Ends with -ECANCELED when the user or the watchdog says so.
  */
 int ns_helper_run(pid_t pid, int nses, ns_helper_fn fn, void *arg, void *ret, size_t ret_size,

@@ -32,6 +32,12 @@ void maker_want(struct maker *mk, size_t call, int *ret_fd)
 	pool_push(mk->m->pool, mk->wishes, mk->n_wishes, w);
 }
 
+int maker_send(struct maker *mk, int fd)
+{
+	pool_push(mk->m->pool, mk->sends, mk->n_sends, fd);
+	return (int)mk->n_sends - 1;
+}
+
 int open_in_root(int root_fd, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {

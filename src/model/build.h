@@ -42,8 +42,12 @@ struct maker {
 		int *ret_fd;
 	} * wishes;
 	size_t n_wishes;
+	int *sends; /* ours that it is to have, as numbers 0 and up */
+	size_t n_sends;
 };
 void maker_want(struct maker *mk, size_t call, int *ret_fd);
+/* The number that our descriptor @fd has in the maker while the program runs; who uses it closes it there. */
+int maker_send(struct maker *mk, int fd);
 
 /*
  * A path as the restored root sees it. @root_fd: O_PATH descriptor of the

@@ -22,6 +22,7 @@
 
 #define PID_LIMIT (1 << 22) /* PID_MAX_LIMIT, linux/threads.h */
 
+struct id_maps;
 struct image_dir;
 struct model;
 struct remote_task;
@@ -154,6 +155,13 @@ struct model {
 	StatsEntry *stats;
 	uint64_t pages_scanned, pages_written, shpages_written;
 	SeccompEntry *seccomp;
+	struct id_maps *id_maps; /* model/ids.h; NULL without a user namespace of its own */
+	/* Of that namespace: setgroups(2) is forbidden; groups (ours) that tasks keep from before. */
+	bool groups_fixed;
+	uint32_t *kept_groups;
+	size_t n_kept_groups;
+	bool has_user_owner; /* restore: the user (ours) who made it */
+	uint32_t user_owner;
 	void *own_status; /* restore: our own credentials (base/proc.h), read once */
 	void *fd_state;	  /* private to src/fd while dumping or restoring */
 	void *mem_state;  /* private to src/mem */

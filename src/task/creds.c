@@ -8,7 +8,11 @@
 
 #include "base/io.h"
 #include "base/proc.h"
+#include "model/ids.h"
 #include "task/task-internal.h"
+
+/* What the kernel shows for an id without a number (proc(5), kernel.overflowgid). */
+#define OVERFLOW_ID 65534
 
 static uint32_t *cap_words(struct pool *p, uint64_t caps, size_t *ret_n)
 {
@@ -16,6 +20,58 @@ static uint32_t *cap_words(struct pool *p, uint64_t caps, size_t *ret_n)
 
 	*ret_n = 2;
 	return pool_dup(p, w, sizeof(w));
+}
+
+static int no_number(const struct thread *th, const char *what, uint32_t id, struct err *e)
+{
+	char object[64];
+
+	snprintf(object, sizeof(object), "pid %d, thread %d", th->task->host, th->host);
+	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+		       "its %s %u has no number in its user namespace", what, id);
+}
+
+static int ids_dump(const struct model *m, const struct thread *th, const struct proc_status *st,
+		    CredsEntry *c, struct err *e)
+{
+	uint32_t *const uids[] = { &c->uid, &c->euid, &c->suid, &c->fsuid };
+	uint32_t *const gids[] = { &c->gid, &c->egid, &c->sgid, &c->fsgid };
+
+	for (size_t i = 0; i < ARRAY_SIZE(uids); i++) {
+		if (!model_uid_in(m, st->uid[i], uids[i]))
+			return no_number(th, "user id", st->uid[i], e);
+		if (!model_gid_in(m, st->gid[i], gids[i]))
+			return no_number(th, "group id", st->gid[i], e);
+	}
+	return 0;
+}
+
+/* Groups without a number inside can only be kept from whoever made the user namespace. */
+static int groups_dump(const struct model *m, const struct thread *th, const struct proc_status *st,
+		       CredsEntry *c, struct err *e)
+{
+	bool kept = m->id_maps && (m->groups_fixed || m->n_kept_groups) &&
+		    st->ngroups == m->n_kept_groups &&
+		    (!st->ngroups ||
+		     !memcmp(st->groups, m->kept_groups, st->ngroups * sizeof(*st->groups)));
+
+	c->n_groups = st->ngroups;
+	c->groups = pool_alloc(m->pool, st->ngroups * sizeof(*c->groups) + 1);
+	if (kept)
+		c->has_groups_kept = c->groups_kept = 1;
+	else if (m->groups_fixed)
+		return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", "supplementary groups",
+			       "those of thread %d are not the root task's, and setgroups(2) is "
+			       "forbidden in their user namespace",
+			       th->host);
+	for (size_t i = 0; i < st->ngroups; i++) {
+		if (model_gid_in(m, st->groups[i], &c->groups[i]))
+			continue;
+		if (!kept)
+			return no_number(th, "supplementary group", st->groups[i], e);
+		c->groups[i] = OVERFLOW_ID;
+	}
+	return 0;
 }
 
 int task_creds_dump(struct model *m, struct thread *th, int secbits, uint64_t *ret_shdpnd,
@@ -28,22 +84,19 @@ int task_creds_dump(struct model *m, struct thread *th, int secbits, uint64_t *r
 
 	if (r)
 		return r;
-	c->uid = st.uid[0];
-	c->euid = st.uid[1];
-	c->suid = st.uid[2];
-	c->fsuid = st.uid[3];
-	c->gid = st.gid[0];
-	c->egid = st.gid[1];
-	c->sgid = st.gid[2];
-	c->fsgid = st.gid[3];
+	r = ids_dump(m, th, &st, c, e);
+	if (!r)
+		r = groups_dump(m, th, &st, c, e);
+	if (r) {
+		proc_status_free(&st);
+		return r;
+	}
 	c->cap_inh = cap_words(p, st.cap_inh, &c->n_cap_inh);
 	c->cap_prm = cap_words(p, st.cap_prm, &c->n_cap_prm);
 	c->cap_eff = cap_words(p, st.cap_eff, &c->n_cap_eff);
 	c->cap_bnd = cap_words(p, st.cap_bnd, &c->n_cap_bnd);
 	c->cap_amb = cap_words(p, st.cap_amb, &c->n_cap_amb);
 	c->secbits = secbits;
-	c->n_groups = st.ngroups;
-	c->groups = pool_dup(p, st.groups, st.ngroups * sizeof(*st.groups));
 	if (st.no_new_privs) {
 		c->has_no_new_privs = 1;
 		c->no_new_privs = 1;

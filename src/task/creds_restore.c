@@ -22,6 +22,7 @@
 
 #include "base/io.h"
 #include "base/proc.h"
+#include "model/ids.h"
 #include "task/restore.h"
 #include "task/task-internal.h"
 
@@ -43,6 +44,18 @@ static struct cap_sets sets_of(const CredsEntry *c)
 	};
 }
 
+static uint64_t all_caps(void)
+{
+	int last = CAP_LAST_CAP;
+
+	/* A kernel with fewer capabilities than our headers, or more. */
+	while (last < 63 && prctl(PR_CAPBSET_READ, last + 1, 0, 0, 0) >= 0)
+		last++;
+	while (last > 0 && prctl(PR_CAPBSET_READ, last, 0, 0, 0) < 0)
+		last--;
+	return ~0ull >> (63 - last);
+}
+
 static const struct proc_status *own(struct model *m)
 {
 	static const struct err none;
@@ -53,6 +66,30 @@ static const struct proc_status *own(struct model *m)
 		st = m->own_status = pool_alloc(m->pool, sizeof(*st));
 		if (proc_status_read(getpid(), getpid(), st, &e))
 			memset(st, 0, sizeof(*st));
+	}
+	return st;
+}
+
+/*
+ * What a stub has before its credentials are set: ours, or in a user namespace
+ * made for the tree all capabilities there, and root's ids (stubs_settle()).
+ */
+static struct proc_status start_of(struct model *m)
+{
+	struct proc_status st = *own(m);
+	uint32_t id;
+	bool root_u, root_g;
+
+	if (!m->id_maps)
+		return st;
+	/* Without a number for root they keep ours, which nobody inside has. */
+	root_u = model_uid_out(m, 0, &id);
+	root_g = model_gid_out(m, 0, &id);
+	st = (struct proc_status){ .cap_prm = all_caps(), .cap_bnd = all_caps() };
+	st.cap_eff = st.cap_prm;
+	for (int i = 0; i < 4; i++) {
+		st.uid[i] = root_u ? 0 : UINT32_MAX;
+		st.gid[i] = root_g ? 0 : UINT32_MAX;
 	}
 	return st;
 }
@@ -118,7 +155,7 @@ void task_creds_calls(struct model *m, struct prog *p, const struct thread *th)
 {
 	const ThreadCoreEntry *tc = th->core->thread_core;
 	const CredsEntry *c = tc->creds;
-	const struct proc_status *o = own(m);
+	const struct proc_status start = start_of(m), *o = &start;
 	struct cap_sets s;
 
 	if (!c) {
@@ -126,7 +163,7 @@ void task_creds_calls(struct model *m, struct prog *p, const struct thread *th)
 		return;
 	}
 	s = sets_of(c);
-	if (!groups_same(c, o))
+	if (!groups_same(c, o) && !(m->id_maps && c->groups_kept))
 		prog_call(p, "set groups", SYS_setgroups, c->n_groups,
 			  (uint64_t)prog_dup(p, c->groups, c->n_groups * sizeof(*c->groups)));
 	if (ids_same(c, o) && s.inh == o->cap_inh && s.prm == o->cap_prm && s.eff == o->cap_eff &&
@@ -176,14 +213,14 @@ static int limits_check(struct task *t, struct err_list *problems)
 
 int task_privileges(struct model *m, struct err_list *problems, struct err *e)
 {
-	const struct proc_status *o = own(m);
+	const struct proc_status start = start_of(m), *o = &start;
 
 	for (size_t i = 0; i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
 
 		if (t->state == TASK_ZOMBIE)
 			continue;
-		if (!(o->cap_eff >> CAP_SYS_RESOURCE & 1))
+		if (!(own(m)->cap_eff >> CAP_SYS_RESOURCE & 1))
 			limits_check(t, problems);
 		for (size_t k = 0; k < t->n_threads; k++) {
 			const ThreadCoreEntry *tc = t->threads[k].core->thread_core;
