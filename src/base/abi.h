@@ -19,6 +19,15 @@
 #define SYS_futex_waitv 449
 #endif
 
+/* linux/membarrier.h (6.3) */
+#define MEMBARRIER_CMD_GET_REGISTRATIONS_ (1 << 9)
+
+/* linux/prctl.h (6.4) */
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
+#endif
+
 /* linux/fs.h (6.7): one ioctl over /proc/PID/pagemap */
 #ifndef PAGEMAP_SCAN
 #define PAGE_IS_WPALLOWED (1 << 0)

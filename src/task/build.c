@@ -3,6 +3,7 @@
  * Building a process around its stub: what is neither memory nor files. All
  * calls are appended to programs; nothing is done here.
  */
+#define LOG_MODULE "task"
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,8 @@
 #include <sys/wait.h>
 
 #include "base/err.h"
+#include "base/log.h"
+#include "model/options.h"
 #include "task/restore.h"
 #include "task/task-internal.h"
 
@@ -80,14 +83,25 @@ static void settle_children(struct prog *p, const struct task *t)
 {
 	uint64_t *set = prog_alloc(p, sizeof(*set));
 	struct timespec *now = prog_alloc(p, sizeof(*now));
+	size_t n = 1;
 
-	for (size_t i = 0; i < t->n_children; i++)
-		if (t->children[i]->state == TASK_ZOMBIE)
-			prog_call(p, "wait for the zombie", SYS_waitid, P_PID, t->children[i]->pid,
-				  (uint64_t)prog_alloc(p, sizeof(siginfo_t)), WEXITED | WNOWAIT, 0);
 	*set = 1ull << (SIGCHLD - 1);
-	prog_call(p, "drop their SIGCHLD", SYS_rt_sigtimedwait | SV_IGN, (uint64_t)set, 0,
-		  (uint64_t)now, 8);
+	for (size_t i = 0; i < t->n_children; i++) {
+		int sig = task_exit_signal(t->children[i]);
+
+		if (t->children[i]->state != TASK_ZOMBIE)
+			continue;
+		prog_call(p, "wait for the zombie", SYS_waitid, P_PID, t->children[i]->pid,
+			  (uint64_t)prog_alloc(p, sizeof(siginfo_t)), WEXITED | WNOWAIT | __WALL,
+			  0);
+		if (sig && sig != SIGCHLD) {
+			*set |= 1ull << (sig - 1);
+			n++;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		prog_call(p, "drop their SIGCHLD", SYS_rt_sigtimedwait | SV_IGN, (uint64_t)set, 0,
+			  (uint64_t)now, 8);
 }
 
 int task_build(struct build *b, struct stub_set *s, struct err *e)
@@ -131,6 +145,7 @@ void task_build_zombie(struct build *b)
 			  (uint64_t)none, 0, 8);
 		prog_call(p, "end by signal", SYS_kill | SV_IGN, t->pid, sig);
 	}
+	task_dead_build(p, t->threads[0].core->tc);
 	prog_call(p, "end", SYS_exit_group | SV_IGN, t->exit_code >> 8 & 0xff);
 }
 
@@ -164,6 +179,7 @@ static void process_final(struct prog *p, const struct task *t)
 {
 	const TaskCoreEntry *tc = t->threads[0].core->tc;
 
+	task_traits_process_build(p, tc);
 	pending_calls(p, tc->signals_s, t->pid, 0);
 	if (tc->timers) {
 		timer_call(p, ITIMER_REAL, tc->timers->real);
@@ -178,25 +194,22 @@ static void process_final(struct prog *p, const struct task *t)
 	}
 }
 
-/* Here is another machine perhaps: a mask without any processor of ours is passed over. */
-static void affinity_call(struct prog *p, const ThreadCoreEntry *tc)
+/*
+ * A root whose parent, stasis, is about to end would get the signal there and
+ * then. Its next parent is an init, for whose death it would wait in vain.
+ */
+static uint32_t death_signal(const struct model *m, const struct task *t, const ThreadCoreEntry *tc)
 {
-	if (tc->has_cpu_mask && tc->cpu_mask.len)
-		prog_call(p, "set the processors", SYS_sched_setaffinity | SV_IGN, 0,
-			  tc->cpu_mask.len,
-			  (uint64_t)prog_dup(p, tc->cpu_mask.data, tc->cpu_mask.len));
-}
+	const struct options *o = m->opt;
 
-static void sched_calls(struct prog *p, const ThreadCoreEntry *tc)
-{
-	struct sched_param sp = { .sched_priority = tc->has_sched_prio ? tc->sched_prio : 0 };
-
-	if (tc->has_sched_policy && tc->sched_policy != SCHED_OTHER)
-		prog_call(p, "set the scheduling policy", SYS_sched_setscheduler, 0,
-			  tc->sched_policy, (uint64_t)prog_dup(p, &sp, sizeof(sp)));
-	if (tc->has_sched_nice && tc->sched_nice)
-		prog_call(p, "set the nice value", SYS_setpriority, PRIO_PROCESS, 0,
-			  (uint64_t)(int64_t)tc->sched_nice);
+	if (!tc->has_pdeath_sig || !tc->pdeath_sig)
+		return 0;
+	if (t != m->root || o->restore_sibling || !(o->restore_detached || o->leave_stopped))
+		return tc->pdeath_sig;
+	log_warn(
+		"root task %d wanted signal %u at its parent's death and loses it, having no parent that stays: see --restore-sibling and --exec-cmd",
+		t->pid, tc->pdeath_sig);
+	return 0;
 }
 
 int task_build_final(struct model *m, struct task *t, struct err *e)
@@ -215,14 +228,13 @@ int task_build_final(struct model *m, struct task *t, struct err *e)
 			continue;
 		}
 		pending_calls(p, tc->signals_p, t->pid, th->tid);
-		sched_calls(p, tc);
-		affinity_call(p, tc);
+		task_traits_build(p, tc);
 		task_creds_calls(m, p, th);
 		/* Changing ids clears it, in any thread: the last one to change sets it last. */
 		prog_call(p, "set dumpable", SYS_prctl, PR_SET_DUMPABLE,
 			  !t->mm || !t->mm->has_dumpable || t->mm->dumpable == 1);
 		prog_call(p, "set the parent death signal", SYS_prctl, PR_SET_PDEATHSIG,
-			  tc->has_pdeath_sig ? tc->pdeath_sig : 0);
+			  death_signal(m, t, tc));
 	}
 	return 0;
 }

@@ -86,21 +86,12 @@ static int process_dump(struct model *m, struct task *t, const struct proc_stat 
 	tc->oom_score_adj = proc_number(t->host, "oom_score_adj", 10, 0);
 	tc->has_child_subreaper = 1;
 	tc->child_subreaper = *in->subreaper;
+	if (st->exit_signal >= 0 && st->exit_signal != SIGCHLD) {
+		tc->has_exit_signal = 1;
+		tc->exit_signal = st->exit_signal;
+	}
 	actions_dump(p, in, tc);
-	return task_limits_dump(m, t, tc, e);
-}
-
-/* Kept only where it says something: most threads may run everywhere. */
-static void affinity_dump(struct pool *p, pid_t tid, ThreadCoreEntry *tc)
-{
-	cpu_set_t own, set;
-
-	if (sched_getaffinity(tid, sizeof(set), &set) || sched_getaffinity(0, sizeof(own), &own) ||
-	    CPU_EQUAL(&own, &set))
-		return;
-	tc->has_cpu_mask = 1;
-	tc->cpu_mask.data = pool_dup(p, &set, sizeof(set));
-	tc->cpu_mask.len = sizeof(set);
+	return task_limits_dump(m, t, tc, e) ?: task_traits_process_dump(m, t, tc, e);
 }
 
 static int thread_dump(struct model *m, struct thread *th, struct err *e)
@@ -146,7 +137,6 @@ static int thread_dump(struct model *m, struct thread *th, struct err *e)
 		tc->pdeath_sig = *in->pdeath;
 	}
 	tc->comm = pool_strdup(p, st.comm);
-	affinity_dump(p, th->host, tc);
 	tc->has_timer_slack = 1;
 	tc->timer_slack = in->slack_call;
 	if (rt->rseq.ptr) {
@@ -162,7 +152,9 @@ static int thread_dump(struct model *m, struct thread *th, struct err *e)
 		if (r)
 			return r;
 	}
-	r = task_creds_dump(m, th, in->secbits_call, &shared, &private, &seccomp, e);
+	r = task_traits_dump(m, th, e);
+	if (!r)
+		r = task_creds_dump(m, th, in->secbits_call, &shared, &private, &seccomp, e);
 	if (!r)
 		r = task_signals_dump(m, th, shared, private, e);
 	if (!r)
@@ -195,6 +187,7 @@ static void zombie_dump(struct model *m, struct task *t)
 	tc->task_state = CORE_DEAD;
 	tc->exit_code = t->exit_code;
 	tc->comm = pool_strdup(p, t->comm);
+	task_dead_dump(m, t, tc);
 	t->threads[0].core = core;
 }
 

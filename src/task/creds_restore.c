@@ -257,7 +257,12 @@ int task_outside(struct model *m, struct err *e)
 		char path[64], text[16], now[16];
 		int r;
 
-		if (t->state == TASK_ZOMBIE || !tc->has_oom_score_adj)
+		if (t->state == TASK_ZOMBIE)
+			continue;
+		r = task_traits_outside(t, e);
+		if (r)
+			return r;
+		if (!tc->has_oom_score_adj)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", t->stub->host);
 		snprintf(text, sizeof(text), "%d", tc->oom_score_adj);

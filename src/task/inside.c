@@ -58,6 +58,7 @@ int task_dump_calls(struct model *m, struct task *t, struct err *e)
 			  (uint64_t)in->pdeath);
 		in->secbits_call = prog_call(p, "read securebits", SYS_prctl, PR_GET_SECUREBITS);
 		in->slack_call = prog_call(p, "read the timer slack", SYS_prctl, PR_GET_TIMERSLACK);
+		task_traits_calls(th, in);
 		if (th == task_speaker(t))
 			process_calls(th, in);
 	}
@@ -80,6 +81,7 @@ int task_dump_results(struct model *m, struct task *t, struct err *e)
 		in->pdeath = pool_dup(m->pool, in->pdeath, sizeof(*in->pdeath));
 		in->secbits_call = prog_res(p, in->secbits_call);
 		in->slack_call = prog_res(p, in->slack_call);
+		task_traits_results(m, th, in);
 		if (th != task_speaker(t))
 			continue;
 		in->sigactions = pool_dup(m->pool, in->sigactions,

@@ -84,19 +84,24 @@ static int spawn_child(struct plan *p, struct prog *by, struct task *c, bool sib
 
 	c->stub = stub_add(p->s, c->parent->stub, c->pid, c->n_threads);
 	c->stub->owner = c;
-	stub_spawn_call(p->s, by, c->stub, sibling ? CLONE_PARENT : 0, sibling ? 0 : SIGCHLD);
+	stub_spawn_call(p->s, by, c->stub, sibling ? CLONE_PARENT : 0,
+			sibling ? 0 : task_exit_signal(c));
 	r = grow(p, c);
 	return r;
 }
 
-/* Somebody in session @sid who is, like @c, a child of @c's parent and was already planned. */
+/*
+ * Somebody in session @sid who is, like @c, a child of @c's parent and was
+ * already planned; born with CLONE_PARENT, @c takes over its exit signal.
+ */
 static struct stub *sibling_in_session(struct task *c, pid_t sid)
 {
 	for (size_t i = 0; i < c->parent->n_children; i++) {
 		struct task *s = c->parent->children[i];
 
 		/* One that is to be a zombie lives until the builds. */
-		if (s != c && s->stub && s->sid == sid)
+		if (s != c && s->stub && s->sid == sid &&
+		    task_exit_signal(s) == task_exit_signal(c))
 			return s->stub;
 	}
 	return NULL;
@@ -110,18 +115,15 @@ static int spawn_foreign(struct plan *p, struct task *c)
 
 	if (!by) {
 		by = helper_find(p, sid);
-		if (!by && model_task_by_pid(p->m, sid))
+		if (by || model_task_by_pid(p->m, sid))
 			return err_set(
 				p->e, ERR_UNSUPPORTED, ENOTSUP, "plan the tree", "sessions",
-				"pid %d is in session %d but not below anybody of that session",
+				"pid %d is in session %d but not below anybody of that session, or its exit signal is another",
 				c->pid, sid);
-		if (!by) {
-			by = helper_new(p, parent, sid);
-			prog_call(&by->birth, "begin a session", SYS_setsid);
-			/* A child born with CLONE_PARENT takes over its maker's exit signal. */
-			stub_spawn_call(p->s, &parent->birth, by, 0, SIGCHLD);
-			helper_reap(&parent->threads[0].build, sid);
-		}
+		by = helper_new(p, parent, sid);
+		prog_call(&by->birth, "begin a session", SYS_setsid);
+		stub_spawn_call(p->s, &parent->birth, by, 0, task_exit_signal(c));
+		helper_reap(&parent->threads[0].build, sid);
 	}
 	return spawn_child(p, &by->birth, c, true);
 }

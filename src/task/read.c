@@ -141,6 +141,7 @@ static int process_check(struct task *t, struct err *e)
 {
 	struct thread *th = &t->threads[0];
 	TaskCoreEntry *tc = th->core->tc;
+	const char *why;
 
 	if (!tc)
 		return bad(th, e, "a process leader without process state");
@@ -159,6 +160,8 @@ static int process_check(struct task *t, struct err *e)
 		return bad(th, e, "an unknown task state");
 	}
 	snprintf(t->comm, sizeof(t->comm), "%s", tc->comm);
+	if (task_traits_check(t, &why))
+		return bad(th, e, why);
 	if (t->state == TASK_ZOMBIE)
 		return t->n_children || t->n_threads > 1 ?
 			       bad(th, e, "a zombie with children or threads") :

@@ -25,7 +25,7 @@ int task_build_final(struct model *m, struct task *t, struct err *e);
 /* Registers and interrupted calls, for stubs_dress(). */
 void task_dress(struct task *t);
 int task_xstate(struct stub_thread *th, void *buf, size_t len, struct err *e);
-/* From outside, when the host's pids are known: oom_score_adj. */
+/* From outside, when the host's pids are known: oom_score_adj and what else /proc takes. */
 int task_outside(struct model *m, struct err *e);
 /* What this system will not let us restore: limits above ours, capabilities that we lack. */
 int task_privileges(struct model *m, struct err_list *problems, struct err *e);

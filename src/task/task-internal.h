@@ -27,17 +27,36 @@ struct kernel_stack {
 	uint64_t size;
 };
 
+/* As get_mempolicy(2) gives it, for up to 1024 nodes. */
+#define POLICY_NODES 1024
+struct mempolicy_answer {
+	uint64_t mode;
+	uint64_t nodes[POLICY_NODES / 64];
+};
+
+/* sched_getattr(2), its first version; SCHED_DEADLINE is the policy beyond those of glibc. */
+#define SCHED_DEADLINE_ 6
+struct kernel_sched_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
 /* Answers of one thread, and for a leader those of the whole process. */
 struct inside {
 	size_t sas_call, tid_call, pdeath_call, secbits_call, slack_call;
 	struct kernel_stack *sas;
 	uint64_t *tid_address;
 	int *pdeath;
+	size_t mce_call, policy_call;
+	struct mempolicy_answer *policy;
 	/* leader only */
 	struct kernel_sigaction *sigactions; /* [N_SIGNALS + 1] */
 	struct itimerval *itimers;	     /* [3] */
 	int *subreaper;
-	size_t dumpable_call, thp_call, brk_call;
+	size_t dumpable_call, thp_call, brk_call, membarrier_call, merge_call, ldt_call;
 	/* taken over after the run */
 	uint64_t brk;
 	int dumpable;
@@ -63,6 +82,21 @@ int arch_restart_nr_now(pid_t pid, pid_t tid);
 void arch_restart_dump(struct pool *p, const struct remote_thread *rt, int restart_nr,
 		       struct user_regs_struct *portable, ThreadCoreEntry *tc);
 
+/* traits.c: what the image format of old has no fields for. */
+void task_traits_calls(struct thread *th, struct inside *in);
+void task_traits_results(struct model *m, struct thread *th, struct inside *in);
+int task_traits_dump(struct model *m, struct thread *th, struct err *e);
+int task_traits_process_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct err *e);
+void task_dead_dump(struct model *m, struct task *t, TaskCoreEntry *tc);
+int task_traits_check(const struct task *t, const char **ret_why);
+/* traits_restore.c */
+struct prog;
+int task_exit_signal(const struct task *t);
+void task_traits_process_build(struct prog *p, const TaskCoreEntry *tc);
+void task_dead_build(struct prog *p, const TaskCoreEntry *tc);
+void task_traits_build(struct prog *p, const ThreadCoreEntry *tc);
+int task_traits_outside(struct task *t, struct err *e);
+
 /* signals.c */
 int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint64_t private,
 		      struct err *e);
@@ -74,7 +108,6 @@ int task_limits_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct 
 int task_seccomp_dump(struct model *m, struct thread *th, int mode, struct err *e);
 int task_seccomp_finish(struct model *m, struct err *e);
 /* creds_restore.c */
-struct prog;
 void task_creds_calls(struct model *m, struct prog *p, const struct thread *th);
 
 #endif
