@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/nshelper.h"
+#include "base/watchdog.h"
 #include "image/image.h"
 #include "mounts/archive.h"
 #include "mounts/mounts-internal.h"
@@ -79,6 +80,7 @@ static int data_copy(const struct content *c, struct archive *in, struct archive
 	int r;
 
 	while ((r = c->lib->archive_read_data_block(in, &buf, &n, &off)) == ARCHIVE_OK) {
+		watchdog_beat();
 		while (at < off) {
 			size_t k = off - at < (int64_t)sizeof(zeros) ? (size_t)(off - at) :
 								       sizeof(zeros);
@@ -269,6 +271,7 @@ static int mountpoint_fill(const struct content *c, struct archive *in, const ch
 	if (fd < 0)
 		return err_sys(e, "open", "%s", path);
 	while ((r = c->lib->archive_read_data_block(in, &buf, &n, &off)) == ARCHIVE_OK) {
+		watchdog_beat();
 		r = pwrite_all(fd, buf, n, off);
 		if (r) {
 			errno = -r;
@@ -327,9 +330,11 @@ static int entry_unpack(const struct content *c, struct archive *in, struct arch
 	/* A warning is an attribute or owner that could not be set: that is not the same file. */
 	if (c->lib->archive_write_header(out, en) != ARCHIVE_OK)
 		return archive_err(c, out, "write", path, e);
-	while ((r = c->lib->archive_read_data_block(in, &buf, &n, &off)) == ARCHIVE_OK)
+	while ((r = c->lib->archive_read_data_block(in, &buf, &n, &off)) == ARCHIVE_OK) {
+		watchdog_beat();
 		if (c->lib->archive_write_data_block(out, buf, n, off) < ARCHIVE_OK)
 			return archive_err(c, out, "write", path, e);
+	}
 	if (r != ARCHIVE_EOF)
 		return archive_err(c, in, "read image of", path, e);
 	if (c->lib->archive_write_finish_entry(out) != ARCHIVE_OK)

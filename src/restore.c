@@ -108,8 +108,10 @@ static bool is_pid_of_tree(const void *ctx, pid_t pid)
 static int step_guard(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
-	int x = journal_create(&r->j, NULL, "restore", getpid(), e);
+	int x = watchdog_self(r->o->give_up, r->o->give_up_ctx, is_pid_of_tree, r->m, e);
 
+	if (!x)
+		x = journal_create(&r->j, NULL, "restore", getpid(), e);
 	return x ? x : watchdog_guard(&r->guard, r->j, undo_kinds, is_pid_of_tree, r->m, e);
 }
 
@@ -504,7 +506,10 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 				  .images_fd = -1 };
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
-	x = steps_run(steps, ARRAY_SIZE(steps), &r, steps_patience(o), e);
+	x = watchdog_self(o->give_up, o->give_up_ctx, NULL, NULL, e);
+	if (!x)
+		x = steps_run(steps, ARRAY_SIZE(steps), &r, steps_patience(o), e);
+	watchdog_self_end();
 	if (r.j && x)
 		journal_undo(r.j, undo_kinds, &late);
 	watchdog_release(&r.guard);

@@ -46,6 +46,18 @@ static const struct fs_call {
 	{ SYS_syncfs, "sync", -1, 0 },	      { SYS_close, "close", -1, 0 },
 };
 
+/* Our own ways into a task lead through /proc; what they lead to is what hangs. */
+static void follow_proc(char *buf, size_t size)
+{
+	char target[PATH_MAX];
+	ssize_t n = strncmp(buf, "/proc/", 6) ? -1 : readlink(buf, target, sizeof(target) - 1);
+
+	if (n <= 0 || (size_t)n >= size)
+		return;
+	target[n] = 0;
+	strcpy(buf, target);
+}
+
 static void object_of(pid_t pid, const struct fs_call *c, const unsigned long *arg, char *buf,
 		      size_t size)
 {
@@ -67,6 +79,7 @@ static void object_of(pid_t pid, const struct fs_call *c, const unsigned long *a
 	}
 	if (name[0] && strlen(buf) + strlen(name) + 2 < size)
 		sprintf(buf + strlen(buf), "%s%s", buf[0] ? "/" : "", name);
+	follow_proc(buf, size);
 }
 
 /* True when thread @tid sleeps in such a call. */

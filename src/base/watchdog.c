@@ -10,7 +10,7 @@
  * Runs in: the started process, the worker (dump), the guard (restore).
  */
 #define LOG_MODULE "watchdog"
-#include "base/watchdog.h"
+#include "base/watchdog-internal.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -29,6 +29,7 @@
 #include "base/hang.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/proc.h"
 
 static const int cancel_signals[CANCEL_SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
 /* To the worker: the parent is dead, or passes a cancel on. */
@@ -37,14 +38,12 @@ static const int cancel_signals[CANCEL_SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
 /* What a signal handler can reach must be static; it is the process's own. */
 static volatile sig_atomic_t cancel_seen, cancel_ignored;
 
-/* What the worker lets its parent know while it works; in memory that both see. */
-struct life {
-	unsigned beats;
-	unsigned patience;	   /* seconds; 0: without end */
-	unsigned patient;	   /* without end for the moment */
-	const char *volatile what; /* the same address in both */
-};
-static struct life *life; /* NULL in who is no worker */
+static struct life *life;
+
+void life_is(struct life *l)
+{
+	life = l;
+}
 
 bool cancelled(void)
 {
@@ -166,7 +165,7 @@ static void worker_settle(const struct watch *w)
 {
 	struct sigaction sa = { .sa_handler = on_cancel, .sa_flags = SA_RESTART };
 
-	life = &w->answer->life;
+	life_is(&w->answer->life);
 	log_forked();
 	setsid();
 	prctl(PR_SET_NAME, "stasis-worker");
@@ -208,14 +207,12 @@ worker_main(const struct watch *w, int (*work)(void *arg, struct err *e), void *
 /* After a wish to stop the worker has this long, also where it has no limit otherwise. */
 #define STOP_PATIENCE 10
 
-/* Whether the worker has been silent for too long. @since: of the last change. */
-static bool worker_hangs(const struct watch *w, unsigned *beats, uint64_t *since)
+bool life_hangs(const struct life *l, unsigned *beats, uint64_t *since)
 {
-	const struct life *l = &w->answer->life;
 	unsigned now = __atomic_load_n(&l->beats, __ATOMIC_RELAXED);
 	unsigned patience = __atomic_load_n(&l->patience, __ATOMIC_RELAXED);
 
-	if (now != *beats || __atomic_load_n(&w->answer->done, __ATOMIC_ACQUIRE)) {
+	if (now != *beats) {
 		*beats = now;
 		*since = now_us();
 	}
@@ -226,12 +223,20 @@ static bool worker_hangs(const struct watch *w, unsigned *beats, uint64_t *since
 	return patience && now_us() - *since > patience * 1000000ull;
 }
 
+static bool is_zombie(pid_t pid)
+{
+	struct proc_stat st;
+	struct err e = { 0 };
+
+	return !proc_stat_read(pid, &st, &e) && st.state == 'Z';
+}
+
 /* Until the worker is dead, all its threads gone and all that it traced let go. */
 static int worker_wait(const struct watch *w, pid_t pid, int pidfd, siginfo_t *si, struct err *hung,
 		       struct err *e)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	const struct timespec look = { .tv_nsec = 250000000 };
+	const struct timespec look = { .tv_nsec = LIFE_LOOK_NS };
 	bool passed_on = false;
 	unsigned beats = 0;
 	uint64_t since = now_us();
@@ -248,10 +253,17 @@ static int worker_wait(const struct watch *w, pid_t pid, int pidfd, siginfo_t *s
 			syscall(SYS_pidfd_send_signal, pidfd, WORKER_SIGNAL, NULL, 0);
 			passed_on = true;
 		}
-		if (!hung->code && worker_hangs(w, &beats, &since)) {
+		if (!hung->code && !__atomic_load_n(&w->answer->done, __ATOMIC_ACQUIRE) &&
+		    life_hangs(&w->answer->life, &beats, &since)) {
 			hang_describe(pid, w->answer->life.what, (now_us() - since) / 1000000,
 				      hung);
 			syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		}
+		/* One of its threads cannot die, but the one that traces has let go. */
+		if (hung->code && is_zombie(pid)) {
+			log_warn("process %d stays until that filesystem answers", pid);
+			*si = (siginfo_t){ .si_code = CLD_KILLED, .si_status = SIGKILL };
+			return 0;
 		}
 	}
 	memset(si, 0, sizeof(*si));

@@ -44,6 +44,15 @@ struct guard {
  * call. Both are for the worker, @what is not copied.
  */
 void watchdog_step(const char *what, unsigned seconds);
+/*
+ * The same for a process that must do the work itself (restore): a thread of
+ * ours calls @give_up, which prints the error, and ends the process with the
+ * error's class as status. @taken as above: the thread has a number, too. Called again, the
+ * thread is only exchanged for one whose number is free.
+ */
+int watchdog_self(void (*give_up)(void *ctx, const struct err *e), void *give_up_ctx,
+		  bool (*taken)(const void *ctx, pid_t pid), const void *ctx, struct err *e);
+void watchdog_self_end(void);
 /* A sign of life. cancel_check() is one too. */
 void watchdog_beat(void);
 /* From here on (until false) it takes as long as a script or a disk needs. */

@@ -32,6 +32,9 @@ int cmd_recover(struct invocation *in, struct err *e);
 /* Commands without operands: an error that names the first one given. */
 int cmd_no_operands(const char *cmd, char **rest, struct err *e);
 
+/* For the person or program that called us, on stderr. */
+void print_error(const struct invocation *in, const struct err *e);
+
 void help_print(FILE *f);
 /* The manual's option section, from the same table. */
 void help_print_man(FILE *f);

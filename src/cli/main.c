@@ -57,22 +57,11 @@ static int open_log(const struct options *o, struct err *e)
 	return 0;
 }
 
-/* For the person or program that called us, and into the log when that is a file. */
-static void print_error(const struct invocation *in, const struct err *e)
+void print_error(const struct invocation *in, const struct err *e)
 {
 	char text[sizeof(*e) + 64];
-	size_t i;
 
-	if (log_fd() > STDERR_FILENO && in->problems.n > 1) {
-		for (i = 0; i < in->problems.n; i++) {
-			err_format(&in->problems.v[i], text, sizeof(text));
-			log_line(LOG_ERROR, "stasis", "%s", text);
-		}
-	}
 	err_format(e, text, sizeof(text));
-	if (log_fd() > STDERR_FILENO)
-		log_line(LOG_ERROR, "stasis", "%s", text);
-	log_flush();
 	if (!strcmp(in->o->log_format, "json")) {
 		fputs("{\"error\":{", stderr);
 		json_print_err(stderr, e);
@@ -87,6 +76,21 @@ static void print_error(const struct invocation *in, const struct err *e)
 		else if (in->problems.n > 1)
 			print_err_list(stderr, &in->problems);
 	}
+}
+
+/* When the log is a file: there, too. */
+static void log_error(const struct invocation *in, const struct err *e)
+{
+	char text[sizeof(*e) + 64];
+
+	if (log_fd() <= STDERR_FILENO)
+		return;
+	for (size_t i = 0; i < in->problems.n && in->problems.n > 1; i++) {
+		err_format(&in->problems.v[i], text, sizeof(text));
+		log_line(LOG_ERROR, "stasis", "%s", text);
+	}
+	err_format(e, text, sizeof(text));
+	log_line(LOG_ERROR, "stasis", "%s", text);
 }
 
 static int run(struct invocation *in, int argc, char **argv, struct err *e)
@@ -154,6 +158,8 @@ int main(int argc, char **argv)
 	err_clear(&e);
 	options_init(&o);
 	if (run(&in, argc, argv, &e)) {
+		log_error(&in, &e);
+		log_flush();
 		print_error(&in, &e);
 		if (!in.status)
 			in.status = e.class ? e.class : ERR_GENERAL;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
+#include "base/watchdog.h"
 #include "fd/file_kind.h"
 #include "model/options.h"
 
@@ -55,6 +56,7 @@ static int put_range(struct image_out *o, int fd, char *buf, off_t at, off_t end
 		ssize_t n = pread(fd, buf, want, at);
 		int r;
 
+		watchdog_beat();
 		if (n < 0)
 			return err_sys(e, "read", "%s", who);
 		if (!n)

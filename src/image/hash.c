@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/watchdog.h"
 #include "image/image-internal.h"
 
 /* Fits the second-level cache: the copy out of the page cache stays there. */
@@ -140,6 +141,7 @@ static void *hasher_main(void *arg)
 
 			pthread_mutex_unlock(&h->lock);
 			r = pread_all(j->fd, buf, n, (off_t)at);
+			watchdog_beat();
 			if (!r)
 				hash_stream_add(j->stream, buf, n);
 			pthread_mutex_lock(&h->lock);

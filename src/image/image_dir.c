@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/watchdog.h"
@@ -99,6 +100,7 @@ int image_dir_create(struct image_dir **ret, const char *path, struct pool *pool
 	if (r)
 		return r;
 	d->writing = true;
+	aside_enable(d->fd);
 	r = refuse_images(d, e);
 	if (!r) {
 		d->marker = openat(d->fd, MANIFEST_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -179,7 +181,7 @@ void image_dir_free(struct image_dir *d)
 	for (size_t i = 0; !d->writing && i < d->n_files; i++)
 		cleanup_close(&d->files[i]->fd);
 	d->n_files = 0;
-	cleanup_close(&d->marker);
+	aside_close(take_fd(d->marker));
 	cleanup_close(&d->fd);
 	d->fd = d->marker = -EBADF;
 }
@@ -202,11 +204,11 @@ void image_dir_discard(struct image_dir *d)
 	d->hasher = NULL;
 	pthread_mutex_lock(&d->lock);
 	for (size_t i = 0; i < d->n_files; i++)
-		unlinkat(d->fd, d->files[i]->name, 0);
+		aside_unlinkat(d->fd, d->files[i]->name);
 	d->n_files = 0;
 	pthread_mutex_unlock(&d->lock);
 	/* The marker goes last: until then the directory says what it is. */
-	unlinkat(d->fd, MANIFEST_NAME, 0);
+	aside_unlinkat(d->fd, MANIFEST_NAME);
 }
 
 int image_dir_remove_unfinished(const char *path, struct err *e)
@@ -258,7 +260,7 @@ struct image_file *image_dir_add(struct image_dir *d, const char *name)
 int image_file_create(struct image_dir *d, const char *name, struct image_file **ret, int *ret_fd,
 		      struct err *e)
 {
-	int fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, IMAGE_MODE);
+	int fd = aside_openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, IMAGE_MODE);
 
 	if (fd < 0)
 		return image_err_sys(d, "create", name, e);

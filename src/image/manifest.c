@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/aside.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "image/image-internal.h"
@@ -72,7 +73,7 @@ int manifest_write(struct image_dir *d, struct err *e)
 	manifest_entry__pack(&m, buf + HEAD);
 	hash = htole64(hash_bytes(buf, HEAD + len));
 	memcpy(buf + HEAD + len, &hash, TAIL);
-	r = pwrite_all(d->marker, buf, HEAD + len + TAIL, 0);
+	r = aside_pwrite_all(d->marker, buf, HEAD + len + TAIL, 0);
 	if (r) {
 		errno = -r;
 		return image_err_sys(d, "write", MANIFEST_NAME, e);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "image/image-internal.h"
@@ -149,11 +150,11 @@ int image_pages_close(struct image_pages *p, struct err *e)
 	hash_drop(p);
 	if (r) {
 		image_out_abort(take_ptr(p->map));
-		cleanup_close(&p->fd);
+		aside_close(take_fd(p->fd));
 		return r;
 	}
 	r = image_out_close(take_ptr(p->map), e);
-	if (close(take_fd(p->fd)) && !r)
+	if (aside_close(take_fd(p->fd)) && !r)
 		return image_err_sys(p->dir, "close", p->file->name, e);
 	return r;
 }
@@ -164,8 +165,7 @@ void image_pages_abort(struct image_pages *p)
 		return;
 	hash_drop(p);
 	image_out_abort(take_ptr(p->map));
-	cleanup_close(&p->fd);
-	p->fd = -EBADF;
+	aside_close(take_fd(p->fd));
 }
 
 struct pagemap_reader {

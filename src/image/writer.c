@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "image/image-internal.h"
@@ -107,7 +108,7 @@ static int out_flush(struct image_out *o, struct err *e)
 		if (r)
 			return r;
 	}
-	r = write_all(o->fd, o->buf, o->used);
+	r = aside_write_all(o->fd, o->buf, o->used);
 	if (r) {
 		errno = -r;
 		return image_err_sys(o->dir, "write", o->name, e);
@@ -230,7 +231,7 @@ static int out_finish(struct image_out *o, struct err *e)
 	if (r)
 		return r;
 	/* Network filesystems report lack of space only here. */
-	if (close(take_fd(o->fd)))
+	if (aside_close(take_fd(o->fd)))
 		return image_err_sys(o->dir, "close", o->name, e);
 	return 0;
 }
@@ -239,7 +240,7 @@ void image_out_abort(struct image_out *o)
 {
 	if (!o)
 		return;
-	cleanup_close(&o->fd);
+	aside_close(take_fd(o->fd));
 	if (o->hash)
 		hash_stream_end(o->hash);
 	free(o->buf);

@@ -19,6 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
@@ -272,13 +273,16 @@ static int chunk_place(struct job *j, const struct chunk *c, const struct pieces
 	return 0;
 }
 
-static int pieces_write(int fd, struct pieces *p, uint64_t off)
+/* @me 0 is the thread that traces: nothing may hold it up. */
+static int pieces_write(int fd, struct pieces *p, uint64_t off, unsigned me)
 {
 	struct iovec *v = p->v;
 	size_t n = p->n;
 
 	while (n) {
-		ssize_t w = pwritev(fd, v, n < IOV_MAX ? (int)n : IOV_MAX, (off_t)off);
+		int k = n < IOV_MAX ? (int)n : IOV_MAX;
+		ssize_t w = me ? pwritev(fd, v, k, (off_t)off) :
+				 aside_pwritev(fd, v, k, (off_t)off);
 
 		if (w < 0 && errno == EINTR)
 			continue;
@@ -334,7 +338,7 @@ static int copy_chunk(struct job *j, struct chunk *c, struct pieces *p, unsigned
 		*e = *j->e;
 		return r;
 	}
-	r = pieces_write(j->out_fd, p, off);
+	r = pieces_write(j->out_fd, p, off, me);
 	if (r) {
 		errno = -r;
 		return err_sys(e, "write", "pages image of process %d", j->tid);

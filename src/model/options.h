@@ -75,6 +75,9 @@ struct options {
 	/* Called now and then during long work; NULL when nobody looks. @total 0: unknown. */
 	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
 	void *progress_ctx;
+	/* Restore: a filesystem holds us up for ever. Print the error; the process ends then. */
+	void (*give_up)(void *ctx, const struct err *e);
+	void *give_up_ctx;
 };
 
 enum opt_type {
