@@ -42,10 +42,17 @@ static int open_log(const struct options *o, struct err *e)
 	_cleanup_close_ int dir_fd = -EBADF;
 	int fd = -1;
 
-	if (o->log_file) {
+	if (o->log_file || o->work_dir)
 		dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* Statistics go there too, when it is too late to complain. */
+	if (dir_fd < 0 && o->work_dir) {
+		err_sys(e, "open", "work directory %s", dir);
+		err_class_set(e, ERR_USAGE);
+		return err_hint(e, "create the directory first");
+	}
+	if (o->log_file) {
 		if (dir_fd < 0 && o->log_file[0] != '/') {
-			err_sys(e, "open", "%s directory %s", o->work_dir ? "work" : "image", dir);
+			err_sys(e, "open", "image directory %s", dir);
 			return err_class_set(e, ERR_USAGE);
 		}
 		fd = openat(dir_fd, o->log_file,
