@@ -39,20 +39,10 @@ static const struct device {
 } devices[] = {
 	{ 4, 0, 63, "a virtual console", HINT_TTY },
 	{ 4, 64, 255, "a serial line", HINT_TTY },
-	{ 5, 0, 0, "the controlling terminal", HINT_TTY },
 	{ 5, 1, 1, "the system console", HINT_TTY },
-	{ 5, 2, 2, "the master side of a pseudo terminal", HINT_TTY },
 	{ 10, 200, 200, "a TUN/TAP interface", HINT_DEVICE },
 	{ 10, 229, 229, "a FUSE filesystem's server", "checkpoint what uses the filesystem alone" },
 	{ 10, 232, 232, "a virtual machine (KVM)", HINT_DEVICE },
-	{ 136, 0, ~0u, "a pseudo terminal", HINT_TTY },
-	{ 137, 0, ~0u, "a pseudo terminal", HINT_TTY },
-	{ 138, 0, ~0u, "a pseudo terminal", HINT_TTY },
-	{ 139, 0, ~0u, "a pseudo terminal", HINT_TTY },
-	{ 140, 0, ~0u, "a pseudo terminal", HINT_TTY },
-	{ 141, 0, ~0u, "a pseudo terminal", HINT_TTY },
-	{ 142, 0, ~0u, "a pseudo terminal", HINT_TTY },
-	{ 143, 0, ~0u, "a pseudo terminal", HINT_TTY },
 };
 
 static int chardev_check(struct fd_dump *d, const struct fd_look *l, struct err *e)

@@ -64,6 +64,8 @@ struct unix_dump;
 struct inet_dump;
 struct netlink_dump;
 struct epoll_dump;
+struct tty_dump;
+struct tty_restore;
 struct memfd_dump;
 struct survey;
 struct locked;
@@ -90,6 +92,7 @@ struct fd_dump {
 	struct inet_dump *inets;
 	struct netlink_dump *netlinks;
 	struct epoll_dump *epolls;
+	struct tty_dump *ttys;
 	struct memfd_dump *memfds;
 	struct survey *survey;
 	struct locked *locked; /* preflight.c */
@@ -123,6 +126,7 @@ struct fd_restore {
 	struct ghost_restore *ghosts;
 	struct pipe_restore *pipes;
 	struct unix_restore *unixes;
+	struct tty_restore *ttys;
 	struct lock_restore *locks;
 	struct memfd_restore *memfds;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See survey.h. */
 #include "fd/survey.h"
+#include "fd/tty.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -59,6 +60,20 @@ static uint64_t ino_of(const char *link, const char *prefix)
 	return strncmp(link, prefix, n) ? 0 : strtoull(link + n, NULL, 10);
 }
 
+/* Among inode numbers, a terminal's index. */
+#define TTY_KEY (1ull << 63)
+
+static uint64_t tty_key(int info_dir, const char *num)
+{
+	char text[1024];
+	const char *index;
+
+	if (read_text_at(info_dir, num, text, sizeof(text)) <= 0)
+		return 0;
+	index = fd_info_line(text, "tty-index");
+	return index ? TTY_KEY | strtoull(index, NULL, 10) : 0;
+}
+
 static void add_task(struct fd_dump *d, struct survey *s, const struct task *t)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -88,6 +103,10 @@ static void add_task(struct fd_dump *d, struct survey *s, const struct task *t)
 		if (!h.ino) {
 			h.ino = ino_of(link, "pipe:[");
 			h.bits = h.ino ? pipe_bits(s, info, de->d_name) : 0;
+		}
+		if (!h.ino && strlen(link) >= 5 && !strcmp(link + strlen(link) - 5, "/ptmx")) {
+			h.ino = tty_key(info, de->d_name);
+			h.bits = SURVEY_MASTER;
 		}
 		if (h.ino)
 			pool_push(d->m->pool, s->v, s->n, h);
@@ -144,38 +163,62 @@ bool survey_socket(struct fd_dump *d, uint64_t ino)
 	return bits_of(d, ino) != 0;
 }
 
-static bool holds(const char *pid, const char *want)
+struct wanted {
+	const char *link; /* or: */
+	struct fd_dump *d;
+	dev_t rdev;
+	uint64_t dev;
+};
+
+static bool is_wanted(const struct wanted *w, int dir, const char *num)
+{
+	char link[64];
+	struct stat st;
+	ssize_t n;
+
+	if (!w->link)
+		return !fstatat(dir, num, &st, 0) && S_ISCHR(st.st_mode) && st.st_rdev == w->rdev &&
+		       (!w->dev || st.st_dev == w->dev);
+	n = readlinkat(dir, num, link, sizeof(link) - 1);
+	if (n <= 0)
+		return false;
+	link[n] = 0;
+	return !strcmp(link, w->link);
+}
+
+static bool holds(const char *pid, const struct wanted *w)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *de;
-	char path[300], link[64];
+	char path[300];
 
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	dir = opendir(path);
-	while (dir && (de = readdir(dir))) {
-		ssize_t n = readlinkat(dirfd(dir), de->d_name, link, sizeof(link) - 1);
-
-		if (n <= 0)
-			continue;
-		link[n] = 0;
-		if (!strcmp(link, want))
+	while (dir && (de = readdir(dir)))
+		if (de->d_name[0] != '.' && is_wanted(w, dirfd(dir), de->d_name))
 			return true;
-	}
 	return false;
 }
 
-bool survey_who(uint64_t ino, char *buf, size_t size)
+static bool in_tree(struct fd_dump *d, pid_t host)
+{
+	for (size_t i = 0; d && i < d->m->n_tasks; i++)
+		if (d->m->tasks[i]->host == host)
+			return true;
+	return false;
+}
+
+static bool find_holder(const struct wanted *w, char *buf, size_t size)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
 	struct dirent *de;
-	char want[64];
 
-	snprintf(want, sizeof(want), "socket:[%llu]", (unsigned long long)ino);
 	while (dir && (de = readdir(dir))) {
 		char path[300], comm[64];
 		ssize_t n;
 
-		if (de->d_name[0] < '0' || de->d_name[0] > '9' || !holds(de->d_name, want))
+		if (de->d_name[0] < '0' || de->d_name[0] > '9' || in_tree(w->d, atoi(de->d_name)) ||
+		    !holds(de->d_name, w))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/comm", de->d_name);
 		n = read_text_at(AT_FDCWD, path, comm, sizeof(comm));
@@ -185,4 +228,26 @@ bool survey_who(uint64_t ino, char *buf, size_t size)
 		return true;
 	}
 	return false;
+}
+
+bool survey_who(uint64_t ino, char *buf, size_t size)
+{
+	char want[64];
+
+	snprintf(want, sizeof(want), "socket:[%llu]", (unsigned long long)ino);
+	return find_holder(&(struct wanted){ .link = want }, buf, size);
+}
+
+bool survey_tty_master(struct fd_dump *d, unsigned index)
+{
+	return bits_of(d, TTY_KEY | index) & SURVEY_MASTER;
+}
+
+bool survey_tty_outside(struct fd_dump *d, unsigned index, uint64_t dev, char *buf, size_t size)
+{
+	struct wanted w = { .d = d,
+			    .rdev = makedev(PTS_MAJOR + index / 256, index % 256),
+			    .dev = dev };
+
+	return find_holder(&w, buf, size);
 }

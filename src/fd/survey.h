@@ -9,13 +9,20 @@
 
 #include "fd/file_kind.h"
 
-enum { SURVEY_READS = 1, SURVEY_WRITES = 2, SURVEY_HELD = 4 };
+enum { SURVEY_READS = 1, SURVEY_WRITES = 2, SURVEY_HELD = 4, SURVEY_MASTER = 8 };
 
 /* How the tree holds the pipe: bits of the above. */
 int survey_pipe(struct fd_dump *d, uint64_t ino);
 bool survey_socket(struct fd_dump *d, uint64_t ino);
 /* Not all could be read, so that what was answered is worth nothing: -errno. */
 int survey_failed(struct fd_dump *d, struct err *e);
+/* Whether the tree holds the master of a pseudo terminal of that index. */
+bool survey_tty_master(struct fd_dump *d, unsigned index);
+/*
+ * Whether a process outside the tree has a terminal of that index in devpts
+ * @dev (0: any) open: "pid 12 (name)" into @buf. Reads all of /proc.
+ */
+bool survey_tty_outside(struct fd_dump *d, unsigned index, uint64_t dev, char *buf, size_t size);
 /* "pid 12 (name)": a process of the machine that holds the socket, for messages. Slow. */
 bool survey_who(uint64_t ino, char *buf, size_t size);
 

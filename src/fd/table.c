@@ -16,6 +16,7 @@ const struct file_kind *const file_kinds[] = {
 	&file_kind_memfd,
 	/* all others */
 	&file_kind_reg,
+	&file_kind_tty,
 	&file_kind_chardev,
 	&file_kind_pipe,
 	&file_kind_fifo,
