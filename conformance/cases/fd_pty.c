@@ -46,8 +46,8 @@ static void get(int fd, const char *what, const char *want, size_t n)
 
 	memset(buf, 0, sizeof(buf));
 	got = read(fd, buf, sizeof(buf));
-	case_check(got == (ssize_t)n && !memcmp(buf, want, n), "%s: %zd bytes '%.*s', not %zu", what,
-		   got, got > 0 && got < 200 ? (int)got : 0, buf, n);
+	case_check(got == (ssize_t)n && !memcmp(buf, want, n), "%s: %zd bytes '%.*s', not %zu",
+		   what, got, got > 0 && got < 200 ? (int)got : 0, buf, n);
 }
 
 static void nothing(int fd, const char *what)

@@ -53,9 +53,9 @@ static int info_check(const TtyInfoEntry *ti, struct image_in *in, struct err *e
 				 ti->pty->index);
 	if (!termios_check(ti->termios) || !termios_check(ti->termios_locked))
 		return image_bad(in, e, "terminal %u: too many control characters", ti->id);
-	if (ti->winsize && (ti->winsize->ws_row > UINT16_MAX || ti->winsize->ws_col > UINT16_MAX ||
-			    ti->winsize->ws_xpixel > UINT16_MAX ||
-			    ti->winsize->ws_ypixel > UINT16_MAX))
+	if (ti->winsize &&
+	    (ti->winsize->ws_row > UINT16_MAX || ti->winsize->ws_col > UINT16_MAX ||
+	     ti->winsize->ws_xpixel > UINT16_MAX || ti->winsize->ws_ypixel > UINT16_MAX))
 		return image_bad(in, e, "terminal %u: its window is too large", ti->id);
 	return 0;
 }
@@ -210,8 +210,8 @@ static void ptmx_name(const struct tty_pair *p, char *buf, size_t size)
 }
 
 /* The master with that index. */
-static int take_index(struct fd_restore *r, const char *ptmx, unsigned want, int flags,
-		      int *ret_fd, struct err *e)
+static int take_index(struct fd_restore *r, const char *ptmx, unsigned want, int flags, int *ret_fd,
+		      struct err *e)
 {
 	int *spare = pool_alloc(r->m->pool, (want + 1) * sizeof(*spare));
 	unsigned n = 0;
