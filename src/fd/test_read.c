@@ -274,7 +274,7 @@ static void test_table(void **state)
 	BAD(s.files[REG].id = s.reg.id = 0, "without a number");
 	BAD(s.files[REG].reg = NULL, "holds no such message");
 	BAD(s.reg.id = 8, "its message says 8");
-	BAD(s.files[REG].type = FD_TYPES__TTY, "not supported");
+	BAD(s.files[REG].type = FD_TYPES__TUNF, "not supported");
 	BAD(s.files[REG].type = (FdTypes)77, "not supported");
 	BAD(s.fds[0].id = 55, "there is no file 55");
 	BAD(s.fds[0].type = FD_TYPES__PIPE, "is not of type PIPE");
