@@ -300,14 +300,74 @@ static long spawn_alone(struct stub_set *s, const struct stub_birth *b, struct e
 	return pid;
 }
 
-/* In its user namespace: root there, as far as there is one. Who changes ids asks for the signal again. */
-static void settle_calls(struct prog *p, const struct stub_birth *b)
+/* In its user namespace: root there, as far as there is one. */
+static void root_calls(struct prog *p, const struct stub_birth *b)
 {
 	if (b->root_gid)
 		prog_call(p, "become root's group", SYS_setresgid, 0, 0, 0);
 	if (b->root_uid)
 		prog_call(p, "become root", SYS_setresuid, 0, 0, 0);
-	bind_calls(p, 0);
+}
+
+/* What stub_exec_image() makes, in a file. */
+static int exec_file(struct stub_set *s, const struct sv_ring *ring, int *ret, struct err *e)
+{
+	_cleanup_close_ int fd = memfd_create("stasis-stub", MFD_CLOEXEC);
+	uint8_t image[STUB_EXEC_MAX];
+	size_t n = stub_exec_image(&s->arena, ring, 1, image);
+
+	if (fd < 0 || write_all(fd, image, n))
+		return err_sys(e, "memfd_create", "a stub's program");
+	*ret = take_fd(fd);
+	return 0;
+}
+
+/*
+ * The root begins anew by exec inside the user namespace (arch/x86/exec.c says
+ * why), on a new ring: the batch with the exec in it never ends. Without a root
+ * in there exec would take all capabilities away.
+ */
+static int settle(struct stub_set *s, const struct stub_birth *b, struct err *e)
+{
+	struct stub *root = s->v[0];
+	struct sv_ring *old = root->threads[0].ring, *ring = arena_ring(&s->arena);
+	uint64_t base = (uint64_t)s->arena.base;
+	struct prog p, first;
+	int fds[2] = { -EBADF, s->arena_fd }, r = exec_file(s, ring, &fds[0], e);
+	_cleanup_close_ int file = fds[0];
+
+	if (r)
+		return r;
+	prog_init(&first, &s->arena);
+	prog_call(&first, "drop memory below the arena", SYS_munmap, 0, base);
+	prog_call(&first, "drop memory above the arena", SYS_munmap, base + s->arena.len,
+		  STUB_USER_TOP - base - s->arena.len);
+	prog_call(&first, "drop descriptors", SYS_close_range, 0, 1, 0);
+	bind_calls(&first, 0);
+	prog_seal(&first);
+	prog_init(&p, &s->arena);
+	root_calls(&p, b);
+	stub_recv_calls(s, &p, root, 2);
+	for (int i = 0; i < s->n_socks; i++)
+		prog_call(&p, "keep a service socket", SYS_fcntl, s->sock_base + i, F_SETFD, 0);
+	prog_call(&p, "begin anew", SYS_execveat, 0, (uint64_t)prog_strdup(&p, ""), 0, 0,
+		  AT_EMPTY_PATH);
+	prog_seal(&p);
+	r = stub_send(s, root, fds, 2, e);
+	if (!r) {
+		s->arena.head->pending = 1;
+		root->threads[0].ring = ring;
+		ring_post(ring, &first);
+		ring_post(old, &p);
+		r = stub_phase_wait(s, "birth", e);
+		if (old->executed < p.n && old->last == old->seq)
+			r = prog_err(&p, old, e);
+		else if (ring->executed < first.n && ring->last == ring->seq)
+			r = prog_err(&first, ring, e);
+	}
+	prog_free(&p);
+	prog_free(&first);
+	return r;
 }
 
 /* What the root alone does before the maps are there is one program, the rest another. */
@@ -332,10 +392,16 @@ static int birth_in_user_ns(struct stub_set *s, const struct stub_birth *b, stru
 		r = prog_err(first, root->threads[0].ring, e);
 	if (!r)
 		r = b->map(b->ctx, (pid_t)pid, e);
+	if (!r && b->root_uid)
+		r = settle(s, b, e);
 	if (r)
 		return r;
 	prog_init(&whole, &s->arena);
-	settle_calls(&whole, b);
+	if (!b->root_uid) {
+		root_calls(&whole, b);
+		/* Who changes ids asks for the signal again. */
+		bind_calls(&whole, 0);
+	}
 	prog_append(&whole, &root->birth);
 	root->birth = whole;
 	prog_seal(&root->birth);

@@ -67,6 +67,7 @@ static int arena_map(struct stub_set *s, const uint64_t (*ranges)[2], size_t n_r
 		munmap(base, code);
 		return -e->code;
 	}
+	s->arena_fd = take_fd(fd);
 	return arena_init(&s->arena, base, len, e);
 }
 
@@ -144,6 +145,7 @@ int stubs_new(struct stub_set **ret, struct pool *pool, const uint64_t (*ranges)
 	int r;
 
 	s->pool = pool;
+	s->arena_fd = -EBADF;
 	r = arena_map(s, ranges, n_ranges, n_tasks, n_threads, data, e);
 	if (!r)
 		r = socks_open(s, max_fd, n_tasks, e);
@@ -169,6 +171,8 @@ void stubs_free(struct stub_set *s)
 	if (s->arena.base)
 		munmap(s->arena.base, s->arena.len);
 	s->arena.base = NULL;
+	cleanup_close(&s->arena_fd);
+	s->arena_fd = -EBADF;
 }
 
 struct stub *stub_add(struct stub_set *s, struct stub *parent, pid_t pid, size_t n_threads)
@@ -333,7 +337,13 @@ int stubs_born(struct stub_set *s, struct err *e)
 
 int stub_run(struct stub_set *s, struct stub *st, struct prog *p, struct err *e)
 {
-	struct sv_ring *ring = st->threads[0].ring;
+	return stub_run_thread(s, st, 0, p, e);
+}
+
+int stub_run_thread(struct stub_set *s, struct stub *st, size_t thread, struct prog *p,
+		    struct err *e)
+{
+	struct sv_ring *ring = st->threads[thread].ring;
 	int r;
 
 	if (!p->n)

@@ -59,6 +59,7 @@ struct stub {
 struct stub_set {
 	struct pool *pool;
 	struct arena arena;
+	int arena_fd; /* its memory */
 	struct stub **v;
 	size_t n;
 	size_t n_threads;
@@ -123,6 +124,10 @@ int stubs_birth(struct stub_set *s, const struct stub_birth *b, struct err *e);
 int stubs_born(struct stub_set *s, struct err *e);
 /* Run one program in one stub and wait: the maker's. */
 int stub_run(struct stub_set *s, struct stub *st, struct prog *p, struct err *e);
+
+/* ...in one of its threads. */
+int stub_run_thread(struct stub_set *s, struct stub *st, size_t thread, struct prog *p,
+		    struct err *e);
 
 /* Post all build programs, feeding each stub its descriptors: fds[i] of stub i (in s->v order). */
 struct stub_fds {

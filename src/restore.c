@@ -373,6 +373,8 @@ static int step_seize(void *ctx, struct err *e)
 	if (!x)
 		x = stubs_seize(r->stubs, e);
 	if (!x)
+		x = task_shared_filters(r->m, r->stubs, e);
+	if (!x)
 		x = stubs_final(r->stubs, e);
 	if (!x)
 		x = fd_finish(r->m, e);

@@ -4,7 +4,6 @@
  * environment, auxiliary vector, mm fields of stat; also of a command line that
  * the program wrote over; and that dumpable and the THP flag are kept.
  */
-// flavours: plain ns
 #include <sys/prctl.h>
 
 #include "case.h"

@@ -89,7 +89,9 @@ static void put(const char *path, const char *text)
 
 	if (fd < 0)
 		return;
-	case_sys(write(fd, text, strlen(text)));
+	/* The autogroup's nice value may be set once in a while only, unless by the real root. */
+	while (write(fd, text, strlen(text)) < 0)
+		case_check(errno == EAGAIN, "cannot write %s: %m", path);
 	close(fd);
 }
 

@@ -136,6 +136,15 @@ struct pidfd_exit_info {
 	__s32 exit_code;
 };
 
+/* linux/prctl.h (6.3), asm/prctl.h */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif
+#ifndef ARCH_GET_CPUID
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
+#endif
 /* linux/userfaultfd.h (6.4, 6.7) */
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
 #define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)

@@ -175,7 +175,7 @@ static void timer_call(struct prog *p, int which, const ItimerEntry *i)
 		  (uint64_t)prog_dup(p, &v, sizeof(v)), 0);
 }
 
-static void process_final(struct prog *p, const struct task *t)
+static void process_final(struct model *m, struct prog *p, const struct task *t)
 {
 	const TaskCoreEntry *tc = t->threads[0].core->tc;
 
@@ -186,6 +186,8 @@ static void process_final(struct prog *p, const struct task *t)
 		timer_call(p, ITIMER_VIRTUAL, tc->timers->virt);
 		timer_call(p, ITIMER_PROF, tc->timers->prof);
 	}
+	if (task_limits_from_outside(m))
+		return;
 	for (size_t i = 0; tc->rlimits && i < tc->rlimits->n_rlimits && i < RLIM_NLIMITS; i++) {
 		const RlimitEntry *r = tc->rlimits->rlimits[i];
 		struct rlimit l = { r->cur, r->max };
@@ -220,7 +222,7 @@ int task_build_final(struct model *m, struct task *t, struct err *e)
 		struct prog *p = &t->stub->threads[k].final;
 
 		if (k == 0)
-			process_final(p, t);
+			process_final(m, p, t);
 		if (k == 0 && t->leader_dead) {
 			/* It ends once the others have said their last words. */
 			prog_call(p, "forget the parent's death", SYS_prctl, PR_SET_PDEATHSIG, 0);
@@ -229,6 +231,7 @@ int task_build_final(struct model *m, struct task *t, struct err *e)
 		}
 		pending_calls(p, tc->signals_p, t->pid, th->tid);
 		task_traits_build(p, tc);
+		task_states_set(p, tc);
 		task_creds_calls(m, p, th);
 		/* Changing ids clears it, in any thread: the last one to change sets it last. */
 		prog_call(p, "set dumpable", SYS_prctl, PR_SET_DUMPABLE,

@@ -147,6 +147,7 @@ static int thread_dump(struct model *m, struct thread *th, struct err *e)
 		rs->signature = rt->rseq.sig;
 		tc->rseq_entry = rs;
 	}
+	task_states_dump(p, &in->states, tc);
 	if (th == &t->threads[0]) {
 		r = process_dump(m, t, &st, core, e);
 		if (r)

@@ -3,15 +3,13 @@
  * Giving a thread its credentials and seccomp filters: the last of its last
  * words, since afterwards it may be allowed nothing.
  *
- * Order (credentials(7), capabilities(7)): securebits that keep capabilities
+ * Order (credentials(7), capabilities(7)): no_new_privs; securebits that keep capabilities
  * over set*uid; inheritable while the bounding set is whole; bounding; ids;
  * filters while CAP_SYS_ADMIN is there (the tracer suspends them); ambient;
- * final securebits; final sets; no_new_privs.
+ * final securebits; final sets.
  */
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +54,7 @@ static uint64_t all_caps(void)
 	return ~0ull >> (63 - last);
 }
 
-static const struct proc_status *own(struct model *m)
+const struct proc_status *task_own_status(struct model *m)
 {
 	static const struct err none;
 	struct err e = none;
@@ -76,7 +74,7 @@ static const struct proc_status *own(struct model *m)
  */
 static struct proc_status start_of(struct model *m)
 {
-	struct proc_status st = *own(m);
+	struct proc_status st = *task_own_status(m);
 	uint32_t id;
 	bool root_u, root_g;
 
@@ -104,30 +102,6 @@ static void capset_call(struct prog *p, uint64_t inh, uint64_t prm, uint64_t eff
 
 	prog_call(p, "set capabilities", SYS_capset, (uint64_t)prog_dup(p, &h, sizeof(h)),
 		  (uint64_t)prog_dup(p, d, sizeof(d)));
-}
-
-static void filter_calls(struct model *m, struct prog *p, uint32_t index)
-{
-	const SeccompFilter *f = m->seccomp->seccomp_filters[index];
-	struct sock_fprog fp;
-
-	/* Oldest first. The chain was checked to lead to lower indices only. */
-	if (f->has_prev)
-		filter_calls(m, p, f->prev);
-	fp.len = f->filter.len / sizeof(struct sock_filter);
-	fp.filter = prog_dup(p, f->filter.data, f->filter.len);
-	prog_call(p, "install a seccomp filter", SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		  f->has_flags ? f->flags : 0, (uint64_t)prog_dup(p, &fp, sizeof(fp)));
-}
-
-static void seccomp_calls(struct model *m, struct prog *p, const ThreadCoreEntry *tc)
-{
-	if (!tc->has_seccomp_mode)
-		return;
-	if (tc->seccomp_mode == SECCOMP_MODE__strict)
-		prog_call(p, "enter strict seccomp", SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0);
-	else if (tc->seccomp_mode == SECCOMP_MODE__filter && m->seccomp && tc->has_seccomp_filter)
-		filter_calls(m, p, tc->seccomp_filter);
 }
 
 static bool ids_same(const CredsEntry *c, const struct proc_status *o)
@@ -159,16 +133,19 @@ void task_creds_calls(struct model *m, struct prog *p, const struct thread *th)
 	struct cap_sets s;
 
 	if (!c) {
-		seccomp_calls(m, p, tc);
+		task_filter_calls(m, p, th);
 		return;
 	}
 	s = sets_of(c);
+	/* Only exec is bound by it; and it lets filters be installed without CAP_SYS_ADMIN. */
+	if (c->has_no_new_privs && c->no_new_privs)
+		prog_call(p, "set no_new_privs", SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!groups_same(c, o) && !(m->id_maps && c->groups_kept))
 		prog_call(p, "set groups", SYS_setgroups, c->n_groups,
 			  (uint64_t)prog_dup(p, c->groups, c->n_groups * sizeof(*c->groups)));
 	if (ids_same(c, o) && s.inh == o->cap_inh && s.prm == o->cap_prm && s.eff == o->cap_eff &&
 	    s.bnd == o->cap_bnd && s.amb == o->cap_amb && !c->secbits) {
-		seccomp_calls(m, p, tc);
+		task_filter_calls(m, p, th);
 	} else {
 		prog_call(p, "keep capabilities", SYS_prctl, PR_SET_SECUREBITS,
 			  SECBIT_NO_SETUID_FIXUP);
@@ -178,7 +155,7 @@ void task_creds_calls(struct model *m, struct prog *p, const struct thread *th)
 				prog_call(p, "lower the bounding set", SYS_prctl, PR_CAPBSET_DROP,
 					  i);
 		id_calls(p, c);
-		seccomp_calls(m, p, tc);
+		task_filter_calls(m, p, th);
 		for (int i = 0; i < 64; i++)
 			if (s.amb >> i & 1)
 				prog_call(p, "raise an ambient capability", SYS_prctl,
@@ -186,8 +163,6 @@ void task_creds_calls(struct model *m, struct prog *p, const struct thread *th)
 		prog_call(p, "set securebits", SYS_prctl, PR_SET_SECUREBITS, c->secbits);
 		capset_call(p, s.inh, s.prm, s.eff);
 	}
-	if (c->has_no_new_privs && c->no_new_privs)
-		prog_call(p, "set no_new_privs", SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 static int limits_check(struct task *t, struct err_list *problems)
@@ -220,7 +195,7 @@ int task_privileges(struct model *m, struct err_list *problems, struct err *e)
 
 		if (t->state == TASK_ZOMBIE)
 			continue;
-		if (!(own(m)->cap_eff >> CAP_SYS_RESOURCE & 1))
+		if (!(task_own_status(m)->cap_eff >> CAP_SYS_RESOURCE & 1))
 			limits_check(t, problems);
 		for (size_t k = 0; k < t->n_threads; k++) {
 			const ThreadCoreEntry *tc = t->threads[k].core->thread_core;
@@ -244,36 +219,6 @@ int task_privileges(struct model *m, struct err_list *problems, struct err *e)
 			err_hint(&b, "run with at least the capabilities of the checkpointed tree");
 			err_list_add(problems, &b);
 			break;
-		}
-	}
-	return 0;
-}
-
-int task_outside(struct model *m, struct err *e)
-{
-	for (size_t i = 0; i < m->n_tasks; i++) {
-		struct task *t = m->tasks[i];
-		const TaskCoreEntry *tc = t->threads[0].core->tc;
-		char path[64], text[16], now[16];
-		int r;
-
-		if (t->state == TASK_ZOMBIE)
-			continue;
-		r = task_traits_outside(t, e);
-		if (r)
-			return r;
-		if (!tc->has_oom_score_adj)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", t->stub->host);
-		snprintf(text, sizeof(text), "%d", tc->oom_score_adj);
-		if (read_text_at(AT_FDCWD, path, now, sizeof(now)) > 0 &&
-		    atoi(now) == tc->oom_score_adj)
-			continue;
-		r = write_text_at(AT_FDCWD, path, text);
-		if (r) {
-			errno = -r;
-			err_sys(e, "write", "%s = %s", path, text);
-			return err_hint(e, "lowering oom_score_adj needs CAP_SYS_RESOURCE");
 		}
 	}
 	return 0;

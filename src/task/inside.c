@@ -59,6 +59,7 @@ int task_dump_calls(struct model *m, struct task *t, struct err *e)
 		in->secbits_call = prog_call(p, "read securebits", SYS_prctl, PR_GET_SECUREBITS);
 		in->slack_call = prog_call(p, "read the timer slack", SYS_prctl, PR_GET_TIMERSLACK);
 		task_traits_calls(th, in);
+		task_states_calls(p, &in->states, th == task_speaker(t));
 		if (th == task_speaker(t))
 			process_calls(th, in);
 	}
@@ -82,6 +83,7 @@ int task_dump_results(struct model *m, struct task *t, struct err *e)
 		in->secbits_call = prog_res(p, in->secbits_call);
 		in->slack_call = prog_res(p, in->slack_call);
 		task_traits_results(m, th, in);
+		task_states_results(p, &in->states);
 		if (th != task_speaker(t))
 			continue;
 		in->sigactions = pool_dup(m->pool, in->sigactions,

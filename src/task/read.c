@@ -12,6 +12,7 @@
 #include "model/options.h"
 #include "task/task-internal.h"
 
+#define CPU_MASK_MAX 1024  /* bytes: CONFIG_NR_CPUS is at most 8192 */
 #define GROUPS_LIMIT 65536 /* NGROUPS_MAX, linux/limits.h */
 
 static bool pid_valid(uint32_t pid)
@@ -130,6 +131,10 @@ static int thread_check(struct thread *th, struct err *e)
 	    (tc->creds->n_cap_inh > 2 || tc->creds->n_cap_prm > 2 || tc->creds->n_cap_eff > 2 ||
 	     tc->creds->n_cap_bnd > 2 || tc->creds->n_cap_amb > 2))
 		return bad(th, e, "capability sets of the wrong size");
+	if (!task_states_known(tc))
+		return bad(th, e, "a state that this version does not know");
+	if (tc->has_cpu_mask && tc->cpu_mask.len > CPU_MASK_MAX)
+		return bad(th, e, "a mask of too many processors");
 	if (tc->signals_p)
 		for (size_t i = 0; i < tc->signals_p->n_signals; i++)
 			if (tc->signals_p->signals[i]->siginfo.len != sizeof(siginfo_t))

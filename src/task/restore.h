@@ -22,10 +22,12 @@ void task_build_zombie(struct build *b);
 
 /* The last words of every thread: pending signals, timers, limits, filters, credentials. */
 int task_build_final(struct model *m, struct task *t, struct err *e);
+/* Once all are seized and before the last words: filters that the threads of a process share. */
+int task_shared_filters(struct model *m, struct stub_set *s, struct err *e);
 /* Registers and interrupted calls, for stubs_dress(). */
 void task_dress(struct task *t);
 int task_xstate(struct stub_thread *th, void *buf, size_t len, struct err *e);
-/* From outside, when the host's pids are known: oom_score_adj and what else /proc takes. */
+/* From outside, when the host's pids are known: what may need our privilege, and what /proc takes. */
 int task_outside(struct model *m, struct err *e);
 /* What this system will not let us restore: limits above ours, capabilities that we lack. */
 int task_privileges(struct model *m, struct err_list *problems, struct err *e);

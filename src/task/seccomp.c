@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Seccomp filters: read by PTRACE_SECCOMP_GET_FILTER (index 0 is the one
- * installed last), kept once each in seccomp.img as chains, newest to oldest.
+ * installed first), kept once each in seccomp.img as chains, newest to oldest.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 
@@ -52,6 +53,16 @@ static uint32_t filter_index(struct model *m, const void *code, size_t len, bool
 	return t->n_seccomp_filters - 1;
 }
 
+/* Its supervisor holds a descriptor that no restore can give back. */
+static bool asks_supervisor(const struct sock_filter *code, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (BPF_CLASS(code[i].code) == BPF_RET && BPF_RVAL(code[i].code) == BPF_K &&
+		    (code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
+			return true;
+	return false;
+}
+
 int task_seccomp_dump(struct model *m, struct thread *th, int mode, struct err *e)
 {
 	ThreadCoreEntry *tc = th->core->thread_core;
@@ -76,10 +87,20 @@ int task_seccomp_dump(struct model *m, struct thread *th, int mode, struct err *
 		err_sys(e, "read the seccomp filters", "thread %d", th->host);
 		return err_hint(e, "CAP_SYS_ADMIN in the initial user namespace is needed");
 	}
-	for (int i = count - 1; i >= 0; i--) {
+	for (int i = 0; i < count; i++) {
 		n = ptrace(PTRACE_SECCOMP_GET_FILTER, th->host, (void *)(long)i, code);
 		if (n < 0)
 			return err_sys(e, "read a seccomp filter", "thread %d", th->host);
+		if (asks_supervisor(code, (size_t)n)) {
+			char object[64];
+
+			snprintf(object, sizeof(object), "pid %d, thread %d", th->task->host,
+				 th->host);
+			err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+				"one of its seccomp filters asks a supervisor "
+				"(SECCOMP_RET_USER_NOTIF)");
+			return err_hint(e, "start it without a seccomp notification listener");
+		}
 		meta.filter_off = i;
 		meta.flags = 0;
 		/* Since 4.16; without it a filter has no flags to lose. */

@@ -9,6 +9,7 @@
 
 struct remote_thread;
 struct user_regs_struct;
+struct proc_status;
 
 /* task_core_entry.task_state as the image format counts. */
 enum { CORE_ALIVE = 1, CORE_DEAD = 2, CORE_STOPPED = 3 };
@@ -44,9 +45,17 @@ struct kernel_sched_attr {
 	uint64_t runtime, deadline, period;
 };
 
+/* States of states.c: calls while asking, values afterwards. */
+#define TASK_STATES 6
+struct task_states {
+	uint64_t call[TASK_STATES];
+	int *answer[TASK_STATES];
+};
+
 /* Answers of one thread, and for a leader those of the whole process. */
 struct inside {
 	size_t sas_call, tid_call, pdeath_call, secbits_call, slack_call;
+	struct task_states states;
 	struct kernel_stack *sas;
 	uint64_t *tid_address;
 	int *pdeath;
@@ -107,7 +116,18 @@ int task_limits_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct 
 /* seccomp.c */
 int task_seccomp_dump(struct model *m, struct thread *th, int mode, struct err *e);
 int task_seccomp_finish(struct model *m, struct err *e);
+/* states.c: ask inside, take the answers, what differs from a fresh process; and back. */
+void task_states_calls(struct prog *p, struct task_states *s, bool process);
+void task_states_results(const struct prog *p, struct task_states *s);
+void task_states_dump(struct pool *pool, const struct task_states *s, ThreadCoreEntry *tc);
+bool task_states_known(const ThreadCoreEntry *tc);
+void task_states_set(struct prog *p, const ThreadCoreEntry *tc);
+/* outside.c */
+bool task_limits_from_outside(struct model *m);
+/* seccomp_restore.c */
+void task_filter_calls(struct model *m, struct prog *p, const struct thread *th);
 /* creds_restore.c */
+const struct proc_status *task_own_status(struct model *m);
 void task_creds_calls(struct model *m, struct prog *p, const struct thread *th);
 
 #endif

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/proc.h"
+#include "model/ids.h"
 #include "parasite/remote.h"
 #include "task/task-internal.h"
 
@@ -193,6 +194,11 @@ void task_dead_dump(struct model *m, struct task *t, TaskCoreEntry *tc)
 	}
 	if (proc_status_read(t->host, t->host, &st, &late))
 		return;
+	for (int i = 0; i < 3; i++)
+		if (!model_uid_in(m, st.uid[i], &st.uid[i]) ||
+		    !model_gid_in(m, st.gid[i], &st.gid[i]))
+			st.uid[i] = st.gid[i] =
+				0; /* without a number inside nobody there sees it */
 	if (st.uid[0] || st.uid[1] || st.uid[2] || st.gid[0] || st.gid[1] || st.gid[2]) {
 		tc->n_dead_uids = tc->n_dead_gids = 3;
 		tc->dead_uids = pool_dup(m->pool, st.uid, 3 * sizeof(*st.uid));

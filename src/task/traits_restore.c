@@ -60,33 +60,9 @@ void task_dead_build(struct prog *p, const TaskCoreEntry *tc)
 		  tc->dead_uids[1], tc->dead_uids[2]);
 }
 
-static void sched_calls(struct prog *p, const ThreadCoreEntry *tc)
-{
-	struct kernel_sched_attr a = {
-		.size = sizeof(a),
-		.policy = tc->has_sched_policy ? tc->sched_policy : SCHED_OTHER,
-		.priority = tc->has_sched_prio ? tc->sched_prio : 0,
-		.flags = tc->sched_flags,
-		.runtime = tc->sched_runtime,
-		.deadline = tc->sched_deadline,
-		.period = tc->sched_period,
-	};
-
-	if (a.policy != SCHED_OTHER || a.flags || a.runtime)
-		prog_call(p, "set the scheduling policy", SYS_sched_setattr, 0,
-			  (uint64_t)prog_dup(p, &a, sizeof(a)), 0);
-	if (tc->has_sched_nice && tc->sched_nice)
-		prog_call(p, "set the nice value", SYS_setpriority, PRIO_PROCESS, 0,
-			  (uint64_t)(int64_t)tc->sched_nice);
-}
-
-/* Here is another machine perhaps: processors and nodes that are none of ours are passed over. */
+/* Here is another machine perhaps: nodes that are none of ours are passed over. */
 static void place_calls(struct prog *p, const ThreadCoreEntry *tc)
 {
-	if (tc->has_cpu_mask && tc->cpu_mask.len)
-		prog_call(p, "set the processors", SYS_sched_setaffinity | SV_IGN, 0,
-			  tc->cpu_mask.len,
-			  (uint64_t)prog_dup(p, tc->cpu_mask.data, tc->cpu_mask.len));
 	if (tc->has_mempolicy)
 		prog_call(p, "set the memory policy", SYS_set_mempolicy | SV_IGN, tc->mempolicy,
 			  (uint64_t)prog_dup(p, tc->mempolicy_nodes.data, tc->mempolicy_nodes.len),
@@ -96,11 +72,7 @@ static void place_calls(struct prog *p, const ThreadCoreEntry *tc)
 
 void task_traits_build(struct prog *p, const ThreadCoreEntry *tc)
 {
-	sched_calls(p, tc);
 	place_calls(p, tc);
-	if (tc->has_io_priority)
-		prog_call(p, "set the I/O priority", SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
-			  tc->io_priority);
 	if (tc->has_mce_kill)
 		prog_call(p, "set the machine check policy", SYS_prctl, PR_MCE_KILL,
 			  PR_MCE_KILL_SET, tc->mce_kill, 0, 0);
