@@ -25,14 +25,30 @@ enum { XC_YMM = 2, XC_OPMASK = 5, XC_ZMM_HI256 = 6, XC_HI16_ZMM = 7, XC_PKRU = 9
 #define SW_RESERVED 464	     /* the kernel puts xcr0 here in the regset */
 #define HEADER_END 576
 
+/*
+ * In a virtual machine cpuid leaves it for the hypervisor, tens of microseconds
+ * each time; the answers never change, so whoever asks first keeps them.
+ */
 static bool component(int nr, size_t len, size_t *ret_off, size_t *ret_size)
 {
-	unsigned a, b, c, d;
+	static struct {
+		bool known;
+		unsigned size, off;
+	} answers[XC_PKRU + 1];
+	unsigned c, d;
 
-	if (!__get_cpuid_count(0xd, nr, &a, &b, &c, &d) || !a || (size_t)b + a > len)
+	if (!__atomic_load_n(&answers[nr].known, __ATOMIC_ACQUIRE)) {
+		unsigned size = 0, off = 0;
+
+		__get_cpuid_count(0xd, nr, &size, &off, &c, &d);
+		answers[nr].size = size;
+		answers[nr].off = off;
+		__atomic_store_n(&answers[nr].known, true, __ATOMIC_RELEASE);
+	}
+	if (!answers[nr].size || (size_t)answers[nr].off + answers[nr].size > len)
 		return false;
-	*ret_off = b;
-	*ret_size = a;
+	*ret_off = answers[nr].off;
+	*ret_size = answers[nr].size;
 	return true;
 }
 
