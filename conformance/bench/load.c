@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * load DIR KIND: what the benchmark checkpoints. Sets up, creates DIR/ready,
- * sleeps until it is killed.
+ * load DIR KIND [N [M]]: what the benchmark checkpoints: N processes with M
+ * files each, or with M threads each, or one process that holds N of something.
+ * Sets up, creates DIR/ready, sleeps until it is killed.
  */
 // cflags: -pthread
 #include <pthread.h>
@@ -9,9 +10,6 @@
 
 #include "../cases/case.h"
 
-#define PROCS 100
-#define FILES_EACH 10
-#define THREADS 100
 #define MAPS 10000
 #define FILES 1000
 #define MEM (1ul << 30)
@@ -33,32 +31,14 @@ static void open_files(int who, int n)
 	}
 }
 
-static void procs(void)
-{
-	char name[16];
-	int i;
-
-	for (i = 0; i < PROCS; i++) {
-		if (case_sys(fork()))
-			continue;
-		open_files(i, FILES_EACH);
-		snprintf(name, sizeof(name), "%d", i);
-		case_child_ready(name);
-		forever();
-	}
-	for (i = 0; i < PROCS; i++) {
-		snprintf(name, sizeof(name), "%d", i);
-		case_wait_child(name);
-	}
-}
-
 static void *thread(void *arg)
 {
 	forever();
 	return arg;
 }
 
-static void threads(void)
+/* @n threads in all. */
+static void threads(int n)
 {
 	pthread_attr_t attr;
 	pthread_t t;
@@ -66,8 +46,28 @@ static void threads(void)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 128 << 10);
-	for (i = 1; i < THREADS; i++)
+	for (i = 1; i < n; i++)
 		case_check(!pthread_create(&t, &attr, thread, NULL), "pthread_create");
+}
+
+static void procs(int n, int files, int n_threads)
+{
+	char name[16];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (case_sys(fork()))
+			continue;
+		open_files(i, files);
+		threads(n_threads);
+		snprintf(name, sizeof(name), "%d", i);
+		case_child_ready(name);
+		forever();
+	}
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		case_wait_child(name);
+	}
 }
 
 static void maps(void)
@@ -97,13 +97,15 @@ static void mem(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	int n = argc > 3 ? atoi(argv[3]) : 1, m = argc > 4 ? atoi(argv[4]) : 0;
+
+	if (argc < 3)
 		return 3;
 	case_begin(2, argv);
 	if (!strcmp(argv[2], "processes"))
-		procs();
+		procs(n, m, 1);
 	else if (!strcmp(argv[2], "threads"))
-		threads();
+		procs(n, 0, m);
 	else if (!strcmp(argv[2], "mappings"))
 		maps();
 	else if (!strcmp(argv[2], "files"))

@@ -1,5 +1,7 @@
 # Proves: a filesystem whose server hangs, under the tree, under the images or in the middle of their writing, is named
 # within the deadline; the tree goes on, no process stays, and what could not be removed `recover` removes later.
+# Nobody else's trees shall see its mounts.
+[ -n "${OWN_MOUNTS:-}" ] || exec env OWN_MOUNTS=1 unshare --mount --propagation private bash "$0"
 . "$HERE/errors/lib.sh"
 mkdir "$T/fs" "$T/fs2"
 serve() { # MOUNTPOINT ARGS...: sets server
