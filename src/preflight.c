@@ -53,6 +53,40 @@ int preflight_not_ourselves(const struct options *o, struct err *e)
 	return 0;
 }
 
+static int preflight_fs(struct model *m, struct task *t, struct err_list *l, struct err *e)
+{
+	static const char *const links[] = { "cwd", "root" };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(links); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", t->host, links[i]);
+		r = fd_check_link(m, t, path, e);
+		if (r != -EOPNOTSUPP)
+			continue;
+		err_in(e, "%s of pid %d", links[i], t->host);
+		err_list_add(l, e);
+		err_clear(e);
+		r = 0;
+	}
+	return r;
+}
+
+/* Memory, files or signal handlers that processes share, or threads do not. */
+static void preflight_sharing(struct model *m, struct err_list *l)
+{
+	struct err b = { 0 };
+
+	/* Of a dead leader nothing is known here. */
+	for (size_t i = 0; i < m->n_tasks; i++)
+		if (m->tasks[i]->state != TASK_ZOMBIE && !m->tasks[i]->ids)
+			return;
+	/* Anything else is no answer: the tasks run, and end. */
+	if (task_ids_dump(m, &b) == -ENOTSUP)
+		err_list_add(l, &b);
+}
+
 static int preflight_task(struct model *m, struct task *t, struct err_list *l, struct err *e)
 {
 	size_t from = l->n;
@@ -68,8 +102,12 @@ static int preflight_task(struct model *m, struct task *t, struct err_list *l, s
 	err_list_about(l, from, t->host, "process");
 	from = l->n;
 	if (!r && !t->leader_dead)
-		r = mem_preflight(m, t, l, e);
+		r = mem_preflight(m, t, fd_check_link, l, e);
 	err_list_about(l, from, t->host, "mapping");
+	from = l->n;
+	if (!r && !t->leader_dead)
+		r = preflight_fs(m, t, l, e);
+	err_list_about(l, from, t->host, "directory");
 	from = l->n;
 	if (!r && !t->leader_dead)
 		r = fd_preflight(m, t, l, e);
@@ -116,6 +154,10 @@ static int preflight_tree(struct model *m, struct err_list *problems, struct err
 			r = 0;
 		}
 	}
+	n = problems->n;
+	if (!r)
+		preflight_sharing(m, problems);
+	err_list_about(problems, n, m->opt->tree, "sharing");
 	n = problems->n;
 	if (!r)
 		r = mounts_preflight(m, problems, e);

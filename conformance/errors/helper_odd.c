@@ -11,6 +11,7 @@
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/fanotify.h>
@@ -330,6 +331,53 @@ static void odd_vfork(void)
 	case_wait_child("vfork");
 }
 
+static void odd_shared_files(void)
+{
+	if (have(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0)))
+		return;
+	case_wait_go();
+	_exit(0);
+}
+
+static void *own_fs(void *arg)
+{
+	have(unshare(CLONE_FS));
+	*(volatile int *)arg = 1;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void odd_thread_fs(void)
+{
+	static volatile int done;
+	pthread_t t;
+
+	case_check(!pthread_create(&t, NULL, own_fs, (void *)&done), "pthread_create");
+	while (!done)
+		usleep(1000);
+}
+
+/* Larger than the limit, and nobody has it open. */
+static void odd_ghost_map(void)
+{
+	const size_t size = 2 << 20;
+	char path[512];
+	char *p;
+	int fd;
+
+	case_path(path, "ghost");
+	fd = have(open(path, O_RDWR | O_CREAT, 0600));
+	p = malloc(size);
+	memset(p, 1, size);
+	case_check(write(fd, p, size) == (ssize_t)size, "write: %m");
+	free(p);
+	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	case_check(p != MAP_FAILED, "mmap: %m");
+	close(fd);
+	unlink(path);
+}
+
 /* clang-format off */
 static const struct odd {
 	const char *name;
@@ -345,7 +393,8 @@ static const struct odd {
 	{ "timens", odd_timens }, { "memfd-map", odd_memfd_map }, { "secretmem", odd_secretmem },
 	{ "hugetlb", odd_hugetlb }, { "uffd-map", odd_uffd_map }, { "perf-map", odd_perf_map },
 	{ "bpf-map", odd_bpf_map }, { "ring-map", odd_ring_map }, { "uprobes", odd_uprobes },
-	{ "vfork", odd_vfork },
+	{ "vfork", odd_vfork }, { "shared-files", odd_shared_files }, { "thread-fs", odd_thread_fs },
+	{ "ghost-map", odd_ghost_map },
 };
 /* clang-format on */
 

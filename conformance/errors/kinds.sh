@@ -53,7 +53,6 @@ netns net
 userns user
 cgroupns cgroup
 timens time
-memfd-map memfd
 secretmem secret
 hugetlb huge
 uffd-map userfaultfd
@@ -61,6 +60,9 @@ perf-map perf
 bpf-map bpf
 ring-map socket
 uprobes uprobes
+shared-files they share
+thread-fs of its own
+ghost-map removed file
 END
 [ -z "$skipped" ] || say "not on this machine:$skipped"
 exit 0

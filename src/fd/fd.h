@@ -29,6 +29,13 @@ void fd_set_mount_id_fn(struct model *m, int (*fn)(struct model *m, struct task 
 /* While the task runs: add every descriptor that could not be dumped to @blockers. Touches nothing. */
 int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
+/*
+ * While the task runs: -EOPNOTSUPP when the file behind @link, a link of the
+ * task's in /proc (cwd, root, a mapping), could not be dumped by its name.
+ * Before fd_preflight() of the same task.
+ */
+int fd_check_link(struct model *m, struct task *t, const char *link, struct err *e);
+
 /* All descriptors of the stopped task @t; fills t->fds, registers new descriptions in m->files. */
 int fd_dump_task(struct model *m, struct task *t, struct err *e);
 /*

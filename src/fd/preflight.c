@@ -5,6 +5,7 @@
  * changes every moment (queues) is left for the dump itself.
  */
 #include "base/io.h"
+#include "fd/kinds.h"
 #include "fd/lock.h"
 #include "fd/survey.h"
 
@@ -107,6 +108,27 @@ static int check_one(struct fd_dump *d, struct fd_look *l, int fd, struct err *e
 	r = check_looked(d, l, e);
 	fd_look_close(l);
 	return r;
+}
+
+int fd_check_link(struct model *m, struct task *t, const char *link, struct err *e)
+{
+	struct fd_dump *d = fd_dump_state(m);
+	_cleanup_close_ int fd = open(link, O_PATH | O_CLOEXEC);
+	struct fd_look *l;
+	ssize_t n;
+
+	/* What is gone, or may not be looked at, is for the dump to say. */
+	if (fd < 0)
+		return 0;
+	l = pool_alloc(m->pool, sizeof(*l));
+	*l = (struct fd_look){ .t = t, .fd = -1, .copy = fd };
+	n = readlink(link, l->link, sizeof(l->link) - 1);
+	if (n < 0 || fstat(fd, &l->st))
+		return 0;
+	l->link[n] = 0;
+	if (file_kind_of(l) != &file_kind_reg)
+		return 0;
+	return fd_name_root(d, e) ? -e->code : file_kind_reg.check(d, l, e);
 }
 
 int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e)

@@ -204,21 +204,32 @@ static bool seen_before(struct model *m, struct mem_state *s, const struct map_l
 	return false;
 }
 
-/* A mapping of a device is told by its file's type, not by its name. */
-static bool line_is_device(struct model *m, const struct task *t, const struct map_line *l)
+typedef int check_link_fn(struct model *m, struct task *t, const char *link, struct err *e);
+
+/* Refused by the table, or for the file behind it: a device is told by its type, not by its name. */
+static int check_line(struct model *m, struct task *t, const struct map_line *l,
+		      check_link_fn *check_link, struct err *e)
 {
+	struct mem_state *s = mem_state(m);
+	const struct vma_kind *k = vma_kind_of_line(s, l);
 	char path[96];
 	struct stat st;
 
-	if (!l->ino || *l->name != '/' || seen_before(m, mem_state(m), l))
-		return false;
+	if (k && k->why)
+		return vma_refuse(k, t->host, l->start, l->end, l->name, e);
+	if (!k || !l->ino || *l->name != '/' || seen_before(m, s, l))
+		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", t->host, l->start, l->end);
-	return !stat(path, &st) && vma_is_device(&st);
+	if (!stat(path, &st) && vma_is_device(&st))
+		return vma_refuse(&kind_device, t->host, l->start, l->end, l->name, e);
+	if (k == &kind_file_private || k == &kind_file_shared)
+		return check_link(m, t, path, e);
+	return 0;
 }
 
-int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e)
+int mem_preflight(struct model *m, struct task *t, check_link_fn *check_link,
+		  struct err_list *blockers, struct err *e)
 {
-	struct mem_state *s = mem_state(m);
 	struct map_line *lines;
 	char exe[PATH_MAX];
 	struct err b = { 0 };
@@ -229,15 +240,12 @@ int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, st
 	if (r)
 		return err_in(e, "memory of pid %d", t->host);
 	for (size_t i = 0; i < n; i++) {
-		const struct map_line *l = &lines[i];
-		const struct vma_kind *k = vma_kind_of_line(s, l);
-
-		if (k && !k->why && line_is_device(m, t, l))
-			k = &kind_device;
-		if (!k || !k->why)
-			continue;
-		vma_refuse(k, t->host, l->start, l->end, l->name, &b);
-		err_list_add(blockers, &b);
+		r = check_line(m, t, &lines[i], check_link, &b);
+		if (r == -EOPNOTSUPP)
+			err_list_add(blockers, &b);
+		else if (r)
+			return *e = b, r;
+		err_clear(&b);
 	}
 	err_clear(&b);
 	if (n && proc_readlink(t->host, "exe", exe, sizeof(exe), &b) < 0)

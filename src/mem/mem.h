@@ -24,7 +24,11 @@ struct mem_file_ops {
 
 /* What is supported, and what is refused by name. */
 void mem_kinds(kind_fn *fn, void *ctx);
-int mem_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
+/* @check_link: fd_check_link(), for mapped files. */
+int mem_preflight(struct model *m, struct task *t,
+		  int (*check_link)(struct model *m, struct task *t, const char *link,
+				    struct err *e),
+		  struct err_list *blockers, struct err *e);
 
 /* What only the task itself could tell (prctl, brk), as asked by task/; any time before mem_dump_finish(). */
 void mem_set_inside(struct model *m, struct task *t, uint64_t brk, int dumpable, bool thp_disabled);

@@ -35,11 +35,13 @@ static int id_of(struct model *m, struct kind_list *k, struct task *t, uint32_t 
 		if (c == 0) {
 			char obj[64];
 
-			snprintf(obj, sizeof(obj), "processes %d and %d", k->sorted[mid]->host,
+			snprintf(obj, sizeof(obj), "pid %d and pid %d", k->sorted[mid]->host,
 				 t->host);
-			return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj,
-				       "they share %s without being threads of one process",
-				       k->what);
+			err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj,
+				"they share %s without being threads of one process", k->what);
+			err_about(e, t->host, "sharing between processes");
+			return err_hint(e, "start them by fork(2), without CLONE_VM, CLONE_FILES, "
+					   "CLONE_FS and CLONE_SIGHAND");
 		}
 		if (c == 1)
 			hi = mid;
@@ -70,10 +72,12 @@ static int threads_share(struct task *t, struct err *e)
 
 			if (proc_kcmp(t->host, t->threads[i].host, kinds[k].type, 0, 0) == 0)
 				continue;
-			snprintf(obj, sizeof(obj), "thread %d of process %d", t->threads[i].host,
+			snprintf(obj, sizeof(obj), "thread %d of pid %d", t->threads[i].host,
 				 t->host);
-			return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj,
-				       "it has a %s of its own (unshare(2))", kinds[k].what);
+			err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj,
+				"it has a %s of its own (unshare(2))", kinds[k].what);
+			err_about(e, t->host, "sharing between threads");
+			return err_hint(e, "let the program do without unshare(2) in its threads");
 		}
 	}
 	return 0;
