@@ -479,8 +479,10 @@ static int step_write(void *ctx, struct err *e)
 	if (!r)
 		r = image_dir_commit(m->dir, !c->o->no_sync, e);
 	c->committed = !r;
-	if (!r)
+	if (!r) {
 		journal_done(c->images);
+		fd_links_keep(m);
+	}
 	return r;
 }
 
@@ -583,6 +585,8 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 		r = err_list_file(&c.said, e);
 	if (!r)
 		r = journal_create(&c.j, NULL, "dump", o->tree, e);
+	c.m->journal = c.j;
+	c.m->undo_unlink = undo_add_unlink;
 	if (!r)
 		r = watchdog_run(c.j, undo_kinds, work, &c, e);
 	err_list_load(problems, c.said);

@@ -112,6 +112,8 @@ static int step_guard(void *ctx, struct err *e)
 
 	if (!x)
 		x = journal_create(&r->j, NULL, "restore", getpid(), e);
+	r->m->journal = r->j;
+	r->m->undo_unlink = undo_add_unlink;
 	return x ? x : watchdog_guard(&r->guard, r->j, undo_kinds, is_pid_of_tree, r->m, e);
 }
 
@@ -433,7 +435,10 @@ static int step_commit(void *ctx, struct err *e)
 	 * already committed would leave the others without it.
 	 */
 	journal_forget(r->j);
-	return stubs_commit(r->stubs, e);
+	x = stubs_commit(r->stubs, e);
+	if (!x && r->root_fd >= 0)
+		fd_links_remove(r->m, r->root_fd);
+	return x;
 }
 
 static const struct step steps[] = {

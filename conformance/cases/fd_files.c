@@ -57,6 +57,7 @@ static bool child_of_files(int fd)
 int main(int argc, char **argv)
 {
 	struct f_owner_ex own = { F_OWNER_PID, 0 };
+	uint64_t hint = RWH_WRITE_LIFE_LONG;
 	struct rlimit rl;
 	char entries[4096];
 	off_t dir_pos;
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
 	own.pid = getpid();
 	case_sys(fcntl(13, F_SETOWN_EX, &own));
 	case_sys(fcntl(13, F_SETSIG, SIGUSR1));
+	case_sys(fcntl(10, F_SET_RW_HINT, &hint));
 	getrlimit(RLIMIT_NOFILE, &rl);
 	high = rl.rlim_cur > 5000 ? 4999 : (int)rl.rlim_cur - 1;
 	case_sys(dup3(10, high, O_CLOEXEC));
@@ -144,6 +146,9 @@ int main(int argc, char **argv)
 	case_check(write(19, "x", 1) == -1 && errno == ENOSPC, "/dev/full");
 	case_check(read(20, c, 4) == 4 && read(21, c, 4) == 4, "/dev/urandom, /dev/random");
 	case_check(fcntl(13, F_GETSIG) == SIGUSR1, "F_GETSIG %d", fcntl(13, F_GETSIG));
+	hint = 0;
+	case_check(!fcntl(10, F_GET_RW_HINT, &hint) && hint == RWH_WRITE_LIFE_LONG,
+		   "F_GET_RW_HINT %d", (int)hint);
 	memset(&own, 0, sizeof(own));
 	case_check(!fcntl(13, F_GETOWN_EX, &own) && own.type == F_OWNER_PID && own.pid == getpid(),
 		   "owner %d, type %d", own.pid, own.type);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Proves that a file which lost the name that it was opened by, but has another, is refused by name.
+ * Proves that without --link-remap a file which lost the name that it was
+ * opened by, and has another one elsewhere, is refused by name.
  */
 // refuse: lives on under another one
 
@@ -8,12 +9,14 @@
 
 int main(int argc, char **argv)
 {
-	char a[512], b[512];
+	char a[512], b[512], dir[512];
 	int fd;
 
 	case_begin(argc, argv);
 	case_path(a, "first");
-	case_path(b, "second");
+	case_path(dir, "dir");
+	case_path(b, "dir/second");
+	case_sys(mkdir(dir, 0700));
 	fd = case_sys(open(a, O_RDWR | O_CREAT, 0600));
 	case_sys(link(a, b));
 	case_sys(unlink(a));

@@ -48,6 +48,9 @@ int fd_dump_file(struct model *m, struct task *t, int fd, const char *name, unsi
 /* After all tasks: kinds that look at each other (epoll, pipes), contents; write the images. */
 int fd_dump_finish(struct model *m, struct err *e);
 
+/* The images are whole: names made by --link-remap stay until the restore. */
+void fd_links_keep(struct model *m);
+
 /* Restore: read and validate files.img and every task's fdinfo; link fds, cwd, root, exe. */
 int fd_read(struct model *m, struct err *e);
 /* Link cwd, root, exe of tasks whose fs and mm entries were read after fd_read(). May be repeated. */
@@ -73,6 +76,8 @@ void fd_build_final(struct model *m, struct task *t);
 bool fd_has_late(const struct task *t);
 /* All tasks are built: put the last descriptors in place. */
 int fd_place_late(struct model *m, struct stub_set *s, int root_fd, struct err *e);
+/* Nothing can fail any more: such names are taken away. */
+void fd_links_remove(struct model *m, int root_fd);
 /* Once all tasks hold their own, and said their last words: owners (F_SETOWN), then our copies are closed. */
 int fd_finish(struct model *m, struct err *e);
 

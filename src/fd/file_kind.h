@@ -53,7 +53,9 @@ struct fd_look {
 /* A name resolved: what /proc shows, verified. */
 struct fd_name {
 	const char *path; /* in the pool; absolute */
-	bool deleted;
+	const char *lost; /* the name it was opened by, when @path is another one */
+	bool deleted;	  /* @path is gone */
+	bool linkable;	  /* ...but the file has another name somewhere */
 };
 
 struct file_index;
@@ -70,6 +72,7 @@ struct memfd_dump;
 struct survey;
 struct locked;
 struct fresh;
+struct journal_entry;
 struct lock_dump;
 
 /* State of a dump (m->fd_state). */
@@ -100,6 +103,8 @@ struct fd_dump {
 	struct fresh *fresh;   /* sk_opts.c */
 	struct image_out *sk_queues;
 	struct lock_dump *locks;
+	struct journal_entry **links; /* link.c: names made, that go if the dump fails */
+	size_t n_links;
 };
 
 struct ghost_restore;
@@ -112,6 +117,8 @@ struct memfd_restore;
 struct fd_work {
 	bool wanted; /* some descriptor refers to it; others are opened when asked for */
 	struct ghost_obj *ghost; /* its name was gone */
+	struct file_obj *link;	 /* ...but it can be found by this one's */
+	bool is_link;		 /* such a name, to be removed in the end */
 	bool late;		 /* late.c: what is open is a stand-in */
 	bool seek_late;
 	int map_fd[2]; /* for mappings: read only, read and write */

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "fd/link.h"
 #include "fd/procfs.h"
 
 #define COPY_BLOCK (256 * 1024)
@@ -119,10 +120,8 @@ static int add_remap(struct fd_restore *r, const RemapFilePathEntry *re, struct 
 		return image_bad(in, e, "id %u is no regular file", re->orig_id);
 	if (re->has_remap_type && re->remap_type == REMAP_TYPE__PROCFS)
 		return proc_remap(r, f, re->remap_id, in, e);
-	if (re->has_remap_type && re->remap_type != REMAP_TYPE__GHOST)
-		return err_set(
-			e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", f->entry->reg->name,
-			"the file had lost its name and was kept by another link: not supported yet");
+	if (re->has_remap_type && re->remap_type == REMAP_TYPE__LINKED)
+		return link_remap(r, f, re->remap_id, in, e);
 	if (fd_work(f)->ghost)
 		return image_bad(in, e, "two ghosts for file %u", f->id);
 	for (g = r->ghosts->list; g; g = g->next)

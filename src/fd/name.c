@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "base/nshelper.h"
 #include "base/proc.h"
+#include "fd/link.h"
 #include "fd/procfs.h"
+#include "model/options.h"
 
 #define DELETED " (deleted)"
 
@@ -84,6 +86,26 @@ static int not_there(const struct fd_dump *d, const struct stat *st, const char 
 			   "Start the program with that descriptor closed or redirected");
 }
 
+/* This name was removed, others were not. */
+static int lives_on(struct fd_dump *d, const struct stat *st, const char *lost, const char *who,
+		    struct fd_name *ret, struct err *e)
+{
+	const char *other = link_find_other(d, st, lost);
+
+	if (other) {
+		ret->path = other;
+		ret->lost = lost;
+		ret->deleted = false;
+		return 0;
+	}
+	ret->linkable = true;
+	if (d->m->opt->link_remap)
+		return 0;
+	refuse(who, e, "this name was removed, but the file lives on under another one");
+	return err_hint(e, "use --link-remap, which makes a name for it until the restore, or put "
+			   "the name back with ln");
+}
+
 int fd_name_find(struct fd_dump *d, const struct stat *st, const char *link, const char *who,
 		 struct fd_name *ret, struct err *e)
 {
@@ -95,8 +117,7 @@ int fd_name_find(struct fd_dump *d, const struct stat *st, const char *link, con
 	if (*path != '/')
 		return refuse(who, e, "its name cannot be told");
 	found = leads_to(d, path, st);
-	ret->deleted = false;
-	ret->path = pool_strdup(d->m->pool, path);
+	*ret = (struct fd_name){ .path = pool_strdup(d->m->pool, path) };
 	if (found == 1)
 		return 0;
 	if (len <= tail || strcmp(link + len - tail, DELETED)) {
@@ -111,11 +132,7 @@ int fd_name_find(struct fd_dump *d, const struct stat *st, const char *link, con
 	if (leads_to(d, cut, st) == 1)
 		return 0;
 	ret->deleted = true;
-	if (st->st_nlink && !S_ISDIR(st->st_mode)) {
-		refuse(who, e, "this name was removed, but the file lives on under another one");
-		return err_hint(e, "close the descriptor, or put the name back with ln");
-	}
-	return 0;
+	return st->st_nlink && !S_ISDIR(st->st_mode) ? lives_on(d, st, cut, who, ret, e) : 0;
 }
 
 /*

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "fd/kinds.h"
+#include "fd/link.h"
 #include "fd/procfs.h"
 #include "model/options.h"
 
@@ -59,7 +60,7 @@ static int reg_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 	r = fd_name_find(d, &l->st, l->link, who, &nm, e);
 	if (!r)
 		r = proc_check(d, l, &nm, &dead, e);
-	if (!r && nm.deleted && !dead)
+	if (!r && nm.deleted && !nm.linkable && !dead)
 		r = ghost_check(d, &l->st, nm.path, who, e);
 	return r;
 }
@@ -78,6 +79,18 @@ static void add_build_id(struct fd_dump *d, RegFileEntry *re, int fd)
 		return;
 	re->build_id = pool_dup(d->m->pool, id, n * sizeof(*id));
 	re->n_build_id = n;
+}
+
+/* Of the inode: how long what is written lives; gone with it from memory (man 2 fcntl). */
+static void add_hint(RegFileEntry *re, const struct fd_look *l)
+{
+	uint64_t hint;
+
+	if (S_ISREG(l->st.st_mode) && !(l->info.flags & O_PATH) &&
+	    !fcntl(l->copy, F_GET_RW_HINT, &hint) && hint) {
+		re->has_rw_hint = 1;
+		re->rw_hint = hint;
+	}
 }
 
 int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
@@ -99,6 +112,7 @@ int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *
 	re->flags = l->info.flags;
 	re->pos = l->info.pos;
 	re->name = (char *)nm.path;
+	re->removed_name = (char *)nm.lost;
 	re->has_mode = 1;
 	re->mode = l->st.st_mode;
 	if (S_ISREG(l->st.st_mode)) {
@@ -116,12 +130,15 @@ int reg_entry_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *
 		if (S_ISREG(l->st.st_mode) && !nm.deleted)
 			add_build_id(d, re, l->copy);
 	} else {
+		add_hint(re, l);
 		r = fown_dump(d, l, &re->fown, e);
 	}
 	if (r || !nm.deleted)
 		return r;
 	if (dead)
 		remap_add(d, f, (uint32_t)dead, REMAP_TYPE__PROCFS);
+	else if (nm.linkable)
+		r = link_dump(d, f, l, nm.path, who, e);
 	else
 		r = ghost_dump(d, f, &l->st, l->copy, nm.path, who, e);
 	return r;
@@ -142,6 +159,9 @@ static int reg_read(struct fd_restore *r, struct file_obj *f, struct image_in *i
 		return image_bad(in, e, "file %u: the name is not absolute", f->id);
 	if (strlen(re->name) >= PATH_MAX)
 		return image_bad(in, e, "file %u: the name is too long", f->id);
+	if (re->removed_name &&
+	    (re->removed_name[0] != '/' || strlen(re->removed_name) >= PATH_MAX))
+		return image_bad(in, e, "file %u: the removed name is none", f->id);
 	if (re->pos > INT64_MAX || (re->has_size && re->size > INT64_MAX))
 		return image_bad(in, e, "file %u: position or size out of range", f->id);
 	if (re->has_ext && re->ext)
@@ -245,10 +265,10 @@ int reg_open_flags(struct fd_restore *r, struct file_obj *f, int flags, int *ret
 		how &= ~O_DIRECTORY;
 	if (fd_work(f)->ghost)
 		return ghost_open(r, f, how, ret_fd, e);
-	fd = open_in_root(r->root_fd, re->name, how & O_PATH ? how : how | O_NONBLOCK | O_NOCTTY,
-			  0);
+	ret = how & O_PATH ? how : how | O_NONBLOCK | O_NOCTTY;
+	fd = link_is(f) ? link_open(r, f, ret, e) : open_in_root(r->root_fd, re->name, ret, 0);
 	if (fd < 0)
-		return not_opened(re, fd, e);
+		return e->code ? -e->code : not_opened(re, fd, e);
 	ret = same_file(r, re, fd, (how & O_ACCMODE) != O_WRONLY && !(how & O_PATH), e);
 	if (ret)
 		return ret;
@@ -270,8 +290,13 @@ static int reg_open(struct fd_restore *r, struct file_obj *f, struct err *e)
 	if (ret <= 0)
 		return ret;
 	ret = reg_open_flags(r, f, flags, &f->fd, e);
-	if (ret || !re->pos || flags & O_PATH)
+	if (ret || flags & O_PATH)
 		return ret;
+	if (re->has_rw_hint && fcntl(f->fd, F_SET_RW_HINT, &re->rw_hint))
+		return err_sys(e, "fcntl", "%s: F_SET_RW_HINT %llu", re->name,
+			       (unsigned long long)re->rw_hint);
+	if (!re->pos)
+		return 0;
 	if (proc_name_is(r->root_fd, re->name)) {
 		/* Seeking produces the text to go on with: of the finished process, not of this one. */
 		fd_work(f)->seek_late = true;

@@ -289,6 +289,7 @@ static void test_members(void **state)
 
 	memset(long_name, 'x', sizeof(long_name));
 	BAD(s.reg.name = "relative", "not absolute");
+	BAD(s.reg.removed_name = "relative", "removed name");
 	BAD(s.reg.pos = UINT64_MAX, "out of range");
 	BAD((s.reg.has_ext = 1, s.reg.ext = 1), "external");
 	BAD(s.pipe[0].flags = 3, "impossible");
@@ -328,7 +329,8 @@ static void test_contents(void **state)
 	BAD(s.pipe_data.bytes = 5, "not there");
 	BAD(s.pipe_data.size = 2, "impossible");
 	BAD(s.remap.orig_id = 2, "no regular file");
-	BAD(s.remap.remap_type = REMAP_TYPE__LINKED, "not supported");
+	BAD(s.remap.remap_type = REMAP_TYPE__LINKED, "its link, file 1, is no regular file");
+	BAD((s.remap.remap_type = REMAP_TYPE__LINKED, s.remap.remap_id = 77), "its link, file 77");
 	BAD(s.ghost.mode = S_IFBLK, "can be made again");
 	BAD(s.ghost.has_size = 0, "valid size");
 	BAD(s.chunk.off = 97, "outside the file");

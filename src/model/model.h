@@ -28,6 +28,8 @@ struct model;
 struct remote_task;
 struct remote_thread;
 struct options;
+struct journal;
+struct journal_entry;
 
 enum ns_type { NS_USER, NS_PID, NS_MNT, NS_NET, NS_IPC, NS_UTS, NS_CGROUP, NS_TIME, NS_TYPES };
 
@@ -163,9 +165,13 @@ struct model {
 	bool has_user_owner; /* restore: the user (ours) who made it */
 	uint32_t user_owner;
 	void *own_status; /* restore: our own credentials (base/proc.h), read once */
-	void *fd_state;	  /* private to src/fd while dumping or restoring */
-	void *mem_state;  /* private to src/mem */
-	void *mnt_state;  /* private to mounts */
+	/* While changes are made: what is to go, should we die (src/undo.h). */
+	struct journal *journal;
+	int (*undo_unlink)(struct journal *j, const char *path, struct journal_entry **ret,
+			   struct err *e);
+	void *fd_state;	 /* private to src/fd while dumping or restoring */
+	void *mem_state; /* private to src/mem */
+	void *mnt_state; /* private to mounts */
 };
 
 struct model *model_new(const struct options *opt);

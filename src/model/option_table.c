@@ -70,9 +70,10 @@ const struct option_def option_table[] = {
 	  "unix sockets whose peer lies outside", NO_UNIX },
 	{ "file-locks", 'l', NULL, DUMP | RESTORE | CHECK, BOOL(file_locks),
 	  "save file locks and leases; a restore takes those in the images in any case", NULL },
-	{ "link-remap", 0, NULL, DUMP, NONE,
-	  "unlinked files may be linked back under a temporary name",
-	  "unlinked files are saved by content only" },
+	{ "link-remap", 0, NULL, DUMP | RESTORE | CHECK, BOOL(link_remap),
+	  "a file whose name was removed, but not all of its names, may get one for the time until "
+	  "the restore",
+	  NULL },
 	{ "ghost-limit", 0, "SIZE", DUMP, OPT_SIZE, F(ghost_limit), NULL,
 	  "largest unlinked file whose content goes into an image (K, M, G; default 1M)", NULL },
 	{ "ghost-fiemap", 0, NULL, DUMP, NONE, "copy unlinked files by extents",

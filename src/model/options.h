@@ -55,6 +55,7 @@ struct options {
 	char *file_validation; /* "filesize" or "buildid" */
 	bool skip_file_rwx_check;
 	bool file_locks;
+	bool link_remap;
 	bool no_sync;
 	char *exec_tasks; /* "include" or "refuse" */
 	bool json;	  /* check, --json */
