@@ -153,6 +153,8 @@ struct file_kind {
 	int (*dump_end)(struct fd_dump *d, struct err *e);
 	/* Where the message's pointer is in FileEntry and, in it, what all have; see FILE_KIND_ENTRY. */
 	size_t entry_off, id_off, flags_off, fown_off;
+	/* Restore: whose message has flags and owner instead. May be NULL. */
+	struct file_obj *(*described_by)(struct file_obj *f);
 	/* Restore. */
 	int (*read)(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e);
 	/* All entries and descriptors were read: references between them, the kind's own images. */
@@ -244,6 +246,8 @@ bool memfd_is_internal(struct fd_dump *d, const struct stat *st);
 size_t build_id_read(int fd, uint32_t *buf, size_t max);
 
 /* ghost.c */
+/* A description of our own for reading, which leaves no time of access; -1 with errno. */
+int open_again(int fd);
 struct ghost_obj;
 int ghost_check(struct fd_dump *d, const struct stat *st, const char *path, const char *who,
 		struct err *e);

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "base/watchdog.h"
 #include "fd/file_kind.h"
@@ -33,9 +34,6 @@ int ghost_check(struct fd_dump *d, const struct stat *st, const char *path, cons
 	uint64_t bytes = (uint64_t)st->st_blocks * 512;
 	mode_t type = st->st_mode & S_IFMT;
 
-	if (type != S_IFREG && type != S_IFDIR && type != S_IFIFO && type != S_IFCHR)
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
-			       "a removed file of this type is not supported");
 	/* What is stored is what is there: small files without blocks (inline) by their size. */
 	if ((uint64_t)st->st_size < bytes)
 		bytes = (uint64_t)st->st_size;
@@ -121,7 +119,10 @@ static GhostFileEntry *ghost_entry(struct fd_dump *d, const struct stat *st, boo
 	ge->has_dev = ge->has_ino = 1;
 	ge->dev = major(st->st_dev) << 20 | minor(st->st_dev); /* the kernel's own encoding */
 	ge->ino = st->st_ino;
-	if (S_ISCHR(st->st_mode)) {
+	ge->has_atim_nsec = ge->has_mtim_nsec = 1;
+	ge->atim_nsec = (uint32_t)(st->st_atim.tv_nsec % 1000);
+	ge->mtim_nsec = (uint32_t)(st->st_mtim.tv_nsec % 1000);
+	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
 		ge->has_rdev = 1;
 		ge->rdev = (uint32_t)st->st_rdev;
 	}
@@ -135,27 +136,98 @@ static GhostFileEntry *ghost_entry(struct fd_dump *d, const struct stat *st, boo
 	return ge;
 }
 
+/* Labels belong to a security module, and are neither saved nor restored anywhere. */
+static bool is_label(const char *name)
+{
+	return !strcmp(name, "security.selinux") || !strncmp(name, "security.SMACK64", 16);
+}
+
+static int add_xattr(struct fd_dump *d, GhostFileEntry *ge, const char *path, const char *name,
+		     const char *who, struct err *e)
+{
+	GhostXattrEntry *xe = pool_msg(d->m->pool, GhostXattrEntry, ghost_xattr_entry__init);
+	ssize_t n = getxattr(path, name, NULL, 0);
+
+	if (n >= 0) {
+		xe->value.data = pool_alloc(d->m->pool, (size_t)n + 1);
+		n = getxattr(path, name, xe->value.data, (size_t)n);
+	}
+	if (n < 0)
+		return err_sys(e, "getxattr", "%s: %s", who, name);
+	xe->value.len = (size_t)n;
+	xe->name = pool_strdup(d->m->pool, name);
+	pool_push(d->m->pool, ge->xattr, ge->n_xattr, xe);
+	return 0;
+}
+
+static int add_xattrs(struct fd_dump *d, GhostFileEntry *ge, int fd, const char *who, struct err *e)
+{
+	char path[40], *names;
+	ssize_t n;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = S_ISLNK(ge->mode) ? 0 : listxattr(path, NULL, 0);
+	if (n <= 0)
+		return n && errno != EOPNOTSUPP ? err_sys(e, "listxattr", "%s", who) : 0;
+	names = pool_alloc(d->m->pool, (size_t)n);
+	n = listxattr(path, names, (size_t)n);
+	if (n < 0)
+		return err_sys(e, "listxattr", "%s", who);
+	for (const char *p = names; p < names + n && !r; p += strlen(p) + 1)
+		if (!is_label(p))
+			r = add_xattr(d, ge, path, p, who, e);
+	return r;
+}
+
+static int add_target(struct fd_dump *d, GhostFileEntry *ge, int fd, const char *who, struct err *e)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(fd, "", target, sizeof(target) - 1);
+
+	if (n < 0)
+		return err_sys(e, "readlink", "%s", who);
+	target[n] = 0;
+	ge->symlnk_target = pool_strdup(d->m->pool, target);
+	return 0;
+}
+
+int open_again(int fd)
+{
+	char path[40];
+	int f;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	f = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
+	/* Not ours, and no capability: better a new time than no content. */
+	return f < 0 && errno == EPERM ? open(path, O_RDONLY | O_CLOEXEC) : f;
+}
+
 static int write_ghost(struct fd_dump *d, uint32_t id, const struct stat *st, int fd,
 		       const char *who, struct err *e)
 {
 	_cleanup_close_ int file = -EBADF;
 	struct image_out *o;
+	GhostFileEntry *ge;
 	bool holes = false;
-	char path[40];
 	int r;
 
 	if (S_ISREG(st->st_mode)) {
 		/* A description of our own: the task's position is not ours to move. */
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		file = open(path, O_RDONLY | O_CLOEXEC);
+		file = open_again(fd);
 		if (file < 0)
 			return err_sys(e, "open", "%s", who);
 		holes = st->st_size && lseek(file, 0, SEEK_HOLE) < st->st_size;
 	}
-	r = image_create(d->m->dir, IMG_GHOST_FILE, id, &o, e);
+	ge = ghost_entry(d, st, holes);
+	r = add_xattrs(d, ge, fd, who, e);
+	if (!r && S_ISLNK(st->st_mode))
+		r = add_target(d, ge, fd, who, e);
+	if (!r)
+		r = image_create(d->m->dir, IMG_GHOST_FILE, id, &o, e);
 	if (r)
 		return r;
-	r = image_put(o, &ghost_entry(d, st, holes)->base, e);
+	r = image_put(o, &ge->base, e);
 	if (!r && file >= 0) {
 		char *buf = pool_alloc(d->m->pool, COPY_BLOCK);
 

@@ -6,6 +6,7 @@
  * that had to be made for a moment, and they go the same way.
  */
 #include <stdio.h>
+#include <sys/xattr.h>
 
 #include "fd/link.h"
 #include "fd/procfs.h"
@@ -13,8 +14,16 @@
 #define COPY_BLOCK (256 * 1024)
 #define TRIES 100
 
+/* One inode may have been opened by several names. */
+struct ghost_name {
+	struct ghost_name *next;
+	const char *name;
+	int fd; /* O_PATH, by that name; -EBADF */
+};
+
 struct ghost_obj {
 	struct ghost_obj *next;
+	struct ghost_name *names;
 	uint32_t id;
 	GhostFileEntry *e;
 	struct file_obj *
@@ -98,15 +107,32 @@ static int validate(struct fd_restore *r, struct ghost_obj *g, struct err *e)
 	if (ret)
 		return ret;
 	type = g->e->mode & S_IFMT;
-	if (type != S_IFREG && type != S_IFDIR && type != S_IFIFO && type != S_IFCHR)
+	if (type != S_IFREG && type != S_IFDIR && type != S_IFIFO && type != S_IFCHR &&
+	    type != S_IFBLK && type != S_IFSOCK && type != S_IFLNK)
 		ret = image_bad(in, e, "mode %o is none of a removed file that can be made again",
 				g->e->mode);
+	else if (type == S_IFLNK && (!g->e->symlnk_target || !*g->e->symlnk_target))
+		ret = image_bad(in, e, "a symbolic link without a target");
+	else if (g->e->atim_nsec > 999 || g->e->mtim_nsec > 999)
+		ret = image_bad(in, e, "times out of range");
 	else if (g->e->has_chunks && g->e->chunks && (!g->e->has_size || g->e->size > INT64_MAX))
 		ret = image_bad(in, e, "a file in chunks needs a valid size");
 	else if (type == S_IFREG)
 		ret = content(r, g, in, -1, e);
 	image_in_close(in);
 	return ret;
+}
+
+static void add_name(struct fd_restore *r, struct ghost_obj *g, const char *name)
+{
+	struct ghost_name *gn;
+
+	for (gn = g->names; gn; gn = gn->next)
+		if (!strcmp(gn->name, name))
+			return;
+	gn = pool_alloc(r->m->pool, sizeof(*gn));
+	*gn = (struct ghost_name){ g->names, name, -EBADF };
+	g->names = gn;
 }
 
 static int add_remap(struct fd_restore *r, const RemapFilePathEntry *re, struct image_in *in,
@@ -139,6 +165,7 @@ static int add_remap(struct fd_restore *r, const RemapFilePathEntry *re, struct 
 	}
 	if (f->entry->reg->flags & TMPFILE_BIT)
 		g->tmpfile = f;
+	add_name(r, g, f->entry->reg->name);
 	fd_work(f)->ghost = g;
 	return 0;
 }
@@ -235,6 +262,11 @@ out:
 	return -e->code;
 }
 
+static void remove_name(int dir, const char *name, const GhostFileEntry *ge)
+{
+	unlinkat(dir, name, S_ISDIR(ge->mode) ? AT_REMOVEDIR : 0);
+}
+
 static int create(int dir, const char *name, const GhostFileEntry *ge)
 {
 	int fd;
@@ -242,26 +274,46 @@ static int create(int dir, const char *name, const GhostFileEntry *ge)
 	switch (ge->mode & S_IFMT) {
 	case S_IFREG:
 		fd = openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
-		if (fd >= 0)
-			unlinkat(dir, name, 0);
 		return fd < 0 ? -errno : fd;
 	case S_IFDIR:
 		if (mkdirat(dir, name, 0700))
 			return -errno;
 		fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		fd = fd < 0 ? -errno : fd;
-		unlinkat(dir, name, AT_REMOVEDIR);
-		return fd;
-	case S_IFIFO:
-	case S_IFCHR:
+		break;
+	case S_IFLNK:
+		if (symlinkat(ge->symlnk_target, dir, name))
+			return -errno;
+		fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		break;
+	default: /* validate() has seen to the type */
 		if (mknodat(dir, name, (ge->mode & S_IFMT) | 0600, ge->has_rdev ? ge->rdev : 0))
 			return -errno;
 		fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		fd = fd < 0 ? -errno : fd;
-		unlinkat(dir, name, 0);
-		return fd;
-	default:
-		return -EINVAL;
+	}
+	if (fd < 0) {
+		fd = -errno;
+		remove_name(dir, name, ge);
+	}
+	return fd;
+}
+
+/* While the ghost has its first name: for each other one that is free, a descriptor by it. */
+static void open_names(struct fd_restore *r, struct ghost_obj *g, const char *first)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->fd);
+	for (struct ghost_name *gn = g->names; gn && !S_ISDIR(g->e->mode); gn = gn->next) {
+		struct err quiet = { 0 };
+		struct parents p;
+
+		if (!strcmp(gn->name, first) || parents_make(r, &p, gn->name, &quiet))
+			continue;
+		if (!linkat(AT_FDCWD, path, p.dir, p.base, AT_SYMLINK_FOLLOW)) {
+			gn->fd = openat(p.dir, p.base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+			remove_name(p.dir, p.base, g->e);
+		}
+		parents_remove(r, &p);
 	}
 }
 
@@ -285,6 +337,11 @@ static int reader_only(struct ghost_obj *g, const char *name, struct err *e)
 	return 0;
 }
 
+static struct timespec time_of(const Timeval *tv, uint32_t nsec)
+{
+	return (struct timespec){ (time_t)tv->tv_sec, (long)tv->tv_usec * 1000 + (long)nsec };
+}
+
 static int set_attributes(const struct ghost_obj *g, const char *name, struct err *e)
 {
 	const GhostFileEntry *ge = g->e;
@@ -295,13 +352,19 @@ static int set_attributes(const struct ghost_obj *g, const char *name, struct er
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->fd);
 	if (fchownat(g->fd, "", ge->uid, ge->gid, AT_EMPTY_PATH))
 		return err_sys(e, "chown", "removed file %s", name);
-	if (chmod(path, ge->mode & 07777))
+	/* Behind the owner, whose change takes capabilities away; before the mode, which agrees with an ACL. */
+	for (size_t i = 0; i < ge->n_xattr; i++)
+		if (setxattr(path, ge->xattr[i]->name, ge->xattr[i]->value.data,
+			     ge->xattr[i]->value.len, 0))
+			return err_sys(e, "setxattr", "removed file %s: %s", name,
+				       ge->xattr[i]->name);
+	if (!S_ISLNK(ge->mode) && chmod(path, ge->mode & 07777))
 		return err_sys(e, "chmod", "removed file %s", name);
 	if (!ge->atim || !ge->mtim)
 		return 0;
-	ts[0] = (struct timespec){ (time_t)ge->atim->tv_sec, (long)ge->atim->tv_usec * 1000 };
-	ts[1] = (struct timespec){ (time_t)ge->mtim->tv_sec, (long)ge->mtim->tv_usec * 1000 };
-	if (utimensat(AT_FDCWD, path, ts, 0))
+	ts[0] = time_of(ge->atim, ge->atim_nsec);
+	ts[1] = time_of(ge->mtim, ge->mtim_nsec);
+	if (utimensat(g->fd, "", ts, AT_EMPTY_PATH))
 		return err_sys(e, "utimensat", "removed file %s", name);
 	return 0;
 }
@@ -333,7 +396,7 @@ static int tmpfile_flags(const struct ghost_obj *g)
 
 static int make(struct fd_restore *r, struct ghost_obj *g, const char *name, struct err *e)
 {
-	char other[NAME_MAX + 1];
+	char used[NAME_MAX + 1] = "";
 	struct parents p;
 	int ret = parents_make(r, &p, name, e);
 
@@ -342,11 +405,16 @@ static int make(struct fd_restore *r, struct ghost_obj *g, const char *name, str
 	if (g->tmpfile && S_ISREG(g->e->mode))
 		/* Where the filesystem has no such files, a created one serves. */
 		g->fd = openat(p.dir, ".", O_TMPFILE | O_CLOEXEC | tmpfile_flags(g), 0600);
-	if (g->fd < 0)
-		g->fd = create(p.dir, p.base, g->e);
-	for (int i = 0; g->fd == -EEXIST && i < TRIES; i++) {
-		snprintf(other, sizeof(other), "%.200s.%u.%d", p.base, g->id, i);
-		g->fd = create(p.dir, other, g->e);
+	for (int i = -1; (g->fd == -EEXIST || (i < 0 && g->fd < 0)) && i < TRIES; i++) {
+		if (i < 0)
+			snprintf(used, sizeof(used), "%s", p.base);
+		else
+			snprintf(used, sizeof(used), "%.200s.%u.%d", p.base, g->id, i);
+		g->fd = create(p.dir, used, g->e);
+	}
+	if (g->fd >= 0 && *used) {
+		open_names(r, g, name);
+		remove_name(p.dir, used, g->e);
 	}
 	parents_remove(r, &p);
 	if (g->fd < 0) {
@@ -356,6 +424,14 @@ static int make(struct fd_restore *r, struct ghost_obj *g, const char *name, str
 	}
 	ret = fill(r, g, name, e);
 	return ret ? ret : reader_only(g, name, e);
+}
+
+static int fd_by_name(const struct ghost_obj *g, const char *name)
+{
+	for (const struct ghost_name *gn = g->names; gn; gn = gn->next)
+		if (gn->fd >= 0 && !strcmp(gn->name, name))
+			return gn->fd;
+	return g->fd;
 }
 
 int ghost_open(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd, struct err *e)
@@ -371,7 +447,7 @@ int ghost_open(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd,
 		if (ret)
 			return ret;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd_by_name(g, name));
 	/* Only the description that made the file remembers that it is a temporary one. */
 	if (g->tmpfile == f && fcntl(g->fd, F_GETFL) & TMPFILE_BIT && f->fd < 0) {
 		*ret_fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
@@ -392,5 +468,9 @@ void ghost_close(struct fd_restore *r)
 	for (struct ghost_obj *g = r->ghosts ? r->ghosts->list : NULL; g; g = g->next) {
 		cleanup_close(&g->fd);
 		g->fd = -EBADF;
+		for (struct ghost_name *gn = g->names; gn; gn = gn->next) {
+			cleanup_close(&gn->fd);
+			gn->fd = -EBADF;
+		}
 	}
 }

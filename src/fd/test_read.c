@@ -331,7 +331,9 @@ static void test_contents(void **state)
 	BAD(s.remap.orig_id = 2, "no regular file");
 	BAD(s.remap.remap_type = REMAP_TYPE__LINKED, "its link, file 1, is no regular file");
 	BAD((s.remap.remap_type = REMAP_TYPE__LINKED, s.remap.remap_id = 77), "its link, file 77");
-	BAD(s.ghost.mode = S_IFBLK, "can be made again");
+	BAD(s.ghost.mode = S_IFMT, "can be made again");
+	BAD(s.ghost.mode = S_IFLNK, "without a target");
+	BAD((s.ghost.has_mtim_nsec = 1, s.ghost.mtim_nsec = 1000), "times out of range");
 	BAD(s.ghost.has_size = 0, "valid size");
 	BAD(s.chunk.off = 97, "outside the file");
 	BAD(s.chunk.len = UINT64_MAX, "outside the file");
