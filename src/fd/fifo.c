@@ -76,9 +76,14 @@ static int fifo_read_end(struct fd_restore *r, struct err *e)
 	return pipe_read_data(r, true, IMG_FIFO_DATA, e);
 }
 
+static struct file_obj *name_obj(struct file_obj *f)
+{
+	return fd_work(f)->kid;
+}
+
 static const RegFileEntry *name_of(struct file_obj *f)
 {
-	return ((struct file_obj *)fd_work(f)->kid)->entry->reg;
+	return name_obj(f)->entry->reg;
 }
 
 static int open_end(struct fd_restore *r, struct file_obj *f, struct err *e)
@@ -136,6 +141,7 @@ const struct file_kind file_kind_fifo = {
 	.dump_end = fifo_dump_end,
 	.entry_off = offsetof(FileEntry, fifo),
 	.id_off = offsetof(FifoEntry, id),
+	.described_by = name_obj,
 	.read = fifo_read,
 	.read_end = fifo_read_end,
 	.open_all = fifo_open_all,

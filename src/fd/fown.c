@@ -5,13 +5,21 @@
  */
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 
+#include "base/nshelper.h"
 #include "fd/lock.h"
 #include "parasite/stub.h"
 
 #ifndef F_GETOWNER_UIDS
 #define F_GETOWNER_UIDS 17 /* asm-generic/fcntl.h */
 #endif
+
+/* Where the flags and the owner of @f are. */
+static const struct file_obj *described(const struct file_obj *f)
+{
+	return f->kind && f->kind->described_by ? f->kind->described_by((struct file_obj *)f) : f;
+}
 
 static void *file_msg(const struct file_obj *f)
 {
@@ -20,14 +28,14 @@ static void *file_msg(const struct file_obj *f)
 
 const FownEntry *file_fown(const struct file_obj *f)
 {
-	char *msg = file_msg(f);
+	char *msg = file_msg(f = described(f));
 
 	return msg && f->kind->flags_off ? *(FownEntry **)(msg + f->kind->fown_off) : NULL;
 }
 
 unsigned file_flags(const struct file_obj *f)
 {
-	char *msg = file_msg(f);
+	char *msg = file_msg(f = described(f));
 
 	return msg && f->kind->flags_off ? *(uint32_t *)(msg + f->kind->flags_off) : 0;
 }
@@ -94,6 +102,38 @@ int fown_dump(struct fd_dump *d, const struct fd_look *l, FownEntry **ret, struc
 	return 0;
 }
 
+struct owner {
+	const struct file_obj *f;
+	const FownEntry *fo;
+	const struct f_owner_ex *own;
+};
+
+/* Runs in: a forked helper, when the one who had set the owner was somebody else than us. */
+static int set_as(void *arg, void *none, struct err *e)
+{
+	const struct owner *o = arg;
+
+	if (syscall(SYS_setresuid, o->fo->uid, o->fo->euid, -1))
+		return err_sys(e, "setresuid", "%u, %u", o->fo->uid, o->fo->euid);
+	if (fcntl(o->f->fd, F_SETOWN_EX, o->own))
+		return err_sys(e, "fcntl", "file %u: F_SETOWN_EX %d", o->f->id, o->own->pid);
+	return 0;
+}
+
+/* The kernel remembers who set it: signals are sent with that one's permissions. */
+static int set_owner(const struct file_obj *f, const FownEntry *fo, const struct f_owner_ex *own,
+		     struct err *e)
+{
+	struct owner o = { f, fo, own };
+	char none;
+
+	if (fo->uid != getuid() || fo->euid != geteuid())
+		return ns_helper_run(getpid(), 0, set_as, &o, &none, sizeof(none), e);
+	if (fcntl(f->fd, F_SETOWN_EX, own))
+		return err_sys(e, "fcntl", "file %u: F_SETOWN_EX %d", f->id, own->pid);
+	return 0;
+}
+
 /* The signal first, then the owner, then O_ASYNC: nothing is sent half configured. */
 int fown_finish(struct fd_restore *r, struct file_obj *f, struct err *e)
 {
@@ -110,8 +150,8 @@ int fown_finish(struct fd_restore *r, struct file_obj *f, struct err *e)
 		own.pid = outward(r->m, own.type, (pid_t)fo->pid);
 		if (!own.pid)
 			return file_bad(f, e, "its owner %u is no process of the tree", fo->pid);
-		if (fcntl(f->fd, F_SETOWN_EX, &own))
-			return err_sys(e, "fcntl", "file %u: F_SETOWN_EX %d", f->id, own.pid);
+		if (set_owner(f, fo, &own, e))
+			return -e->code;
 	}
 	if (!fo->pid && locks_lease_on(r, f) && fcntl(f->fd, F_SETOWN, 0))
 		return err_sys(e, "fcntl", "file %u: F_SETOWN 0", f->id);
