@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Character devices that have no state: null, zero, full, random, urandom.
+ * Character devices that have no state: null, zero, full, random, urandom, and
+ * kmsg for who only writes to it.
  * Opening them again by name is all. Every other device is refused by name.
  */
 #include <sys/sysmacros.h>
@@ -14,11 +15,13 @@ static bool chardev_is(const struct fd_look *l)
 	return S_ISCHR(l->st.st_mode) && l->link[0] == '/';
 }
 
-static bool is_stateless(dev_t rdev)
+static bool is_stateless(const struct fd_look *l)
 {
-	if (major(rdev) != MEM_MAJOR)
+	if (major(l->st.st_rdev) != MEM_MAJOR)
 		return false;
-	switch (minor(rdev)) {
+	switch (minor(l->st.st_rdev)) {
+	case 11: /* kmsg: how far a reader has come is not shown */
+		return (l->info.flags & O_ACCMODE) == O_WRONLY;
 	case 3: /* null */
 	case 5: /* zero */
 	case 7: /* full */
@@ -37,6 +40,8 @@ static const struct device {
 	unsigned major, lo, hi;
 	const char *what, *hint;
 } devices[] = {
+	{ 1, 11, 11, "the kernel's log, open for reading",
+	  "let the program close it, or open it for writing only" },
 	{ 4, 0, 63, "a virtual console", HINT_TTY },
 	{ 4, 64, 255, "a serial line", HINT_TTY },
 	{ 5, 1, 1, "the system console", HINT_TTY },
@@ -49,7 +54,7 @@ static int chardev_check(struct fd_dump *d, const struct fd_look *l, struct err 
 {
 	unsigned ma = major(l->st.st_rdev), mi = minor(l->st.st_rdev);
 
-	if (is_stateless(l->st.st_rdev))
+	if (is_stateless(l))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		if (devices[i].major != ma || mi < devices[i].lo || mi > devices[i].hi)
@@ -83,7 +88,7 @@ static int chardev_dump(struct fd_dump *d, struct file_obj *f, const struct fd_l
 }
 
 const struct file_kind file_kind_chardev = {
-	.name = "character device: null, zero, full, random, urandom",
+	.name = "character device: null, zero, full, random, urandom, kmsg to write to",
 	.type = FD_TYPES__REG,
 	.is = chardev_is,
 	.check = chardev_check,

@@ -5,6 +5,7 @@
  * unless the name is gone (ghost.c).
  */
 #include <stdio.h>
+#include <sys/syscall.h>
 
 #include "fd/kinds.h"
 #include "fd/link.h"
@@ -47,6 +48,21 @@ static int reg_refuse_special(struct fd_dump *d, const struct fd_look *l, struct
 	return 0;
 }
 
+/*
+ * Directory notifications (F_NOTIFY) cannot be asked for, but whoever orders
+ * them becomes the owner of the descriptor, and nothing else has a use for that.
+ */
+static int refuse_dnotify(const struct fd_look *l, int copy, struct err *e)
+{
+	struct f_owner_ex own;
+
+	if (!S_ISDIR(l->st.st_mode) || l->info.flags & O_PATH || copy < 0 ||
+	    fcntl(copy, F_GETOWN_EX, &own) || !own.pid)
+		return 0;
+	fd_refuse(l, e, "changes of the directory are told to process %d (F_NOTIFY)", own.pid);
+	return err_hint(e, "let the program close it before the checkpoint, or use inotify");
+}
+
 static int reg_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 {
 	struct fd_name nm;
@@ -56,6 +72,13 @@ static int reg_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 
 	if (r)
 		return r;
+	if (S_ISDIR(l->st.st_mode) && l->fd >= 0 && l->copy < 0) {
+		_cleanup_close_ int copy = (int)syscall(SYS_pidfd_getfd, d->pidfd, l->fd, 0);
+
+		r = refuse_dnotify(l, copy, e);
+		if (r)
+			return r;
+	}
 	who_is(l, who, sizeof(who));
 	r = fd_name_find(d, &l->st, l->link, who, &nm, e);
 	if (!r)
@@ -67,13 +90,10 @@ static int reg_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 
 static void add_build_id(struct fd_dump *d, RegFileEntry *re, int fd)
 {
-	_cleanup_close_ int f = -EBADF;
+	_cleanup_close_ int f = open_again(fd);
 	uint32_t id[BUILD_ID_WORDS];
-	char path[40];
 	size_t n;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	f = open(path, O_RDONLY | O_CLOEXEC);
 	n = f >= 0 ? build_id_read(f, id, ARRAY_SIZE(id)) : 0;
 	if (!n)
 		return;
@@ -148,6 +168,8 @@ static int reg_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look 
 {
 	int r = reg_refuse_special(d, l, e);
 
+	if (!r)
+		r = refuse_dnotify(l, l->copy, e);
 	return r ? r : reg_entry_dump(d, f, l, e);
 }
 
