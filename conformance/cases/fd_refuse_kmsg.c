@@ -2,6 +2,7 @@
 /*
  * Proves that the kernel's log, open for reading, is refused by name.
  */
+// flavours: plain ns
 // refuse: the kernel's log
 
 #include "case.h"
