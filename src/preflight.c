@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/probe.h"
 #include "base/proc.h"
 #include "base/watchdog.h"
 #include "checkpoint.h"
@@ -200,6 +201,26 @@ static void keep_listed(struct err_list *l, const struct err_list *now)
 	l->n = to;
 }
 
+/* Without these nothing at all can be saved; better said now than with the tree frozen. */
+static void privileges(struct err_list *l)
+{
+	static const char hint[] = "run stasis as root of the machine, not of a container";
+	struct err b = { 0 };
+
+	if (!probe_ok("cap_sys_ptrace")) {
+		err_set(&b, ERR_SYSTEM, EPERM, "hold tasks", "", "CAP_SYS_PTRACE is missing");
+		err_hint(&b, "%s", hint);
+		err_list_add(l, &b);
+	} else if ((!probe_ok("cap_checkpoint_restore") && !probe_ok("cap_sys_admin")) ||
+		   !proc_in_initial_userns()) {
+		err_set(&b, ERR_SYSTEM, EPERM, "open what tasks have mapped", "",
+			"CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN is missing%s",
+			proc_in_initial_userns() ? "" : " in the initial user namespace");
+		err_hint(&b, "%s", hint);
+		err_list_add(l, &b);
+	}
+}
+
 #define LOOKS 3
 #define MORE_LOOKS 10
 #define LOOK_PAUSE_US 5000
@@ -216,6 +237,9 @@ int preflight_look(const struct options *o, struct err_list *problems, struct er
 	struct err last = { 0 };
 	int same = 0, whole = 0, r;
 
+	privileges(problems);
+	if (problems->n)
+		return 0;
 	for (int i = 0; i < MORE_LOOKS && whole < LOOKS; i++) {
 		struct err_list now = { 0 };
 

@@ -21,6 +21,7 @@
  *
  * Tags that the runner reads, each in a comment line of the case's own file:
  *	// flavours: plain ns user	(default: all)
+ *	// userns: MAP			of the flavour user; see conformance/userns.c
  *	// freezers: v1 v2		(default: both)
  *	// modes: once three leave	(default: all)
  *	// needs: WORD ...		avx, avx512f, ... (a CPU flag), go, musl, m32

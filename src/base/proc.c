@@ -565,3 +565,14 @@ int proc_kcmp(pid_t pid1, pid_t pid2, int type, unsigned long idx1, unsigned lon
 
 	return r < 0 ? -errno : (int)r;
 }
+
+/* The initial user namespace maps all ids to themselves, in one line (user_namespaces(7)). */
+bool proc_in_initial_userns(void)
+{
+	unsigned first, lower, count;
+	char buf[128];
+
+	return read_text_at(AT_FDCWD, "/proc/self/uid_map", buf, sizeof(buf)) > 0 &&
+	       sscanf(buf, "%u %u %u", &first, &lower, &count) == 3 && !first && !lower &&
+	       count == UINT32_MAX;
+}

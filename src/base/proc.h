@@ -60,6 +60,9 @@ int proc_children(pid_t pid, pid_t **ret, size_t *ret_n, struct err *e);
 /* Inode number of /proc/PID/ns/<name>; 0 when the kernel has no such kind. */
 int proc_ns_ino(pid_t pid, const char *name, uint64_t *ret, struct err *e);
 
+/* Whether our ids are those of the machine: power in another user namespace ends there. */
+bool proc_in_initial_userns(void);
+
 /* /proc/PID/<name> as a link, NUL-terminated. */
 int proc_readlink(pid_t pid, const char *name, char *buf, size_t size, struct err *e);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * User and group ids of a tree that has a user namespace of its own. Images
- * hold the ids that count inside; the kernel tells us, and takes from us, ours.
+ * hold the credentials that count inside; the kernel tells us, and takes from
+ * us, ours. Owners of pipes, sockets and removed files stay as we see them:
+ * they need not have a number inside.
  */
 #ifndef STASIS_IDS_H
 #define STASIS_IDS_H

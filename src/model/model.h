@@ -157,6 +157,7 @@ struct model {
 	StatsEntry *stats;
 	uint64_t pages_scanned, pages_written, shpages_written;
 	SeccompEntry *seccomp;
+	const char *label;	 /* dump: the security label told last */
 	struct id_maps *id_maps; /* model/ids.h; NULL without a user namespace of its own */
 	/* Of that namespace: setgroups(2) is forbidden; groups (ours) that tasks keep from before. */
 	bool groups_fixed;

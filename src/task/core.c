@@ -3,6 +3,7 @@
  * core-*.img: one per thread; a leader's also carries what belongs to the
  * process. Written when every answer is in; then pstree, ids and fs images.
  */
+#define LOG_MODULE "task"
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <sys/user.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "image/image.h"
 #include "parasite/remote.h"
@@ -38,6 +40,23 @@ static ItimerEntry *itimer_entry(struct pool *p, const struct itimerval *v)
 	i->vsec = v->it_value.tv_sec;
 	i->vusec = v->it_value.tv_usec;
 	return i;
+}
+
+/* Of SELinux, AppArmor, Smack; what has none reads as an error or as unconfined. */
+static void label_tell(struct model *m, pid_t pid)
+{
+	char path[64], label[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/attr/current", pid);
+	if (read_text_at(AT_FDCWD, path, label, sizeof(label)) <= 0)
+		return;
+	label[strcspn(label, "\n")] = 0;
+	if (!*label || !strcmp(label, "unconfined") || (m->label && !strcmp(m->label, label)))
+		return;
+	m->label = pool_strdup(m->pool, label);
+	log_warn("pid %d has the security label \"%s\", going on without it: it comes back with "
+		 "the label of who restores it",
+		 pid, label);
 }
 
 static void actions_dump(struct pool *p, const struct inside *in, TaskCoreEntry *tc)
@@ -84,6 +103,7 @@ static int process_dump(struct model *m, struct task *t, const struct proc_stat 
 	tc->loginuid = proc_number(t->host, "loginuid", 10, -1);
 	tc->has_oom_score_adj = 1;
 	tc->oom_score_adj = proc_number(t->host, "oom_score_adj", 10, 0);
+	label_tell(m, t->host);
 	tc->has_child_subreaper = 1;
 	tc->child_subreaper = *in->subreaper;
 	if (st->exit_signal >= 0 && st->exit_signal != SIGCHLD) {

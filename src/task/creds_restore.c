@@ -190,6 +190,14 @@ int task_privileges(struct model *m, struct err_list *problems, struct err *e)
 {
 	const struct proc_status start = start_of(m), *o = &start;
 
+	if (m->seccomp && m->seccomp->n_seccomp_filters &&
+	    !(task_own_status(m)->cap_eff >> CAP_SYS_ADMIN & 1)) {
+		struct err b = { 0 };
+
+		err_set(&b, ERR_SYSTEM, EPERM, "restore", "seccomp filters",
+			"holding them off until a task is whole needs CAP_SYS_ADMIN, which is missing");
+		err_list_add(problems, &b);
+	}
 	for (size_t i = 0; i < m->n_tasks; i++) {
 		struct task *t = m->tasks[i];
 

@@ -5,12 +5,15 @@
  */
 #include <elf.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/probe.h"
 #include "base/proc.h"
+#include "model/ids.h"
 #include "model/options.h"
 #include "task/task-internal.h"
 
@@ -88,6 +91,31 @@ static bool has_outer_session(const struct looked *l, char *why, size_t size)
 	return !t->parent && t->sid != t->pid && t->sid != 0 && !l->m->opt->shell_job;
 }
 
+/* The filters of others are shown to who has all power over the machine (ptrace(2)). */
+static bool has_unreadable_filters(const struct looked *l, char *why, size_t size)
+{
+	return l->st.seccomp == SECCOMP_MODE_FILTER &&
+	       (!probe_ok("cap_sys_admin") || !proc_in_initial_userns());
+}
+
+static bool has_outer_ids(const struct looked *l, char *why, size_t size)
+{
+	uint32_t id;
+
+	for (int i = 0; i < 4; i++) {
+		if (!model_uid_in(l->m, l->st.uid[i], &id))
+			snprintf(why, size, "its user id %u has no number in its user namespace",
+				 l->st.uid[i]);
+		else if (!model_gid_in(l->m, l->st.gid[i], &id))
+			snprintf(why, size, "its group id %u has no number in its user namespace",
+				 l->st.gid[i]);
+		else
+			continue;
+		return true;
+	}
+	return false;
+}
+
 static const struct property properties[] = {
 	{ "kernel thread", "checkpoint a kernel thread", is_kthread, "it has no user memory",
 	  "name the root of a tree of ordinary processes" },
@@ -101,6 +129,12 @@ static const struct property properties[] = {
 	{ "nested pid namespace", "checkpoint nested pid namespaces", is_nested,
 	  "the task lives in a pid namespace below the root task's",
 	  "checkpoint the inner tree by itself" },
+	{ "ids outside the user namespace", "checkpoint its credentials", has_outer_ids,
+	  "one of its ids has no number in its user namespace",
+	  "map that id, or let the process take one that is mapped" },
+	{ "seccomp filters without privilege", "read its seccomp filters", has_unreadable_filters,
+	  "CAP_SYS_ADMIN in the initial user namespace is missing",
+	  "run stasis as root of the machine, not of a container" },
 	{ "POSIX timers", "checkpoint POSIX timers", has_posix_timers,
 	  "the process has timers made by timer_create(2), which are not supported yet",
 	  "stop the process from using them" },
