@@ -371,6 +371,17 @@ static int settle(struct stub_set *s, const struct stub_birth *b, struct err *e)
 }
 
 /* What the root alone does before the maps are there is one program, the rest another. */
+/* Until the root has done what comes before its own program. */
+static int first_wait(struct stub_set *s, const struct prog *first, struct err *e)
+{
+	const struct sv_ring *ring = s->v[0]->threads[0].ring;
+	int r = stub_phase_wait(s, "birth", e);
+
+	if ((!r || r == -EIO) && ring->executed < first->n)
+		r = prog_err(first, ring, e);
+	return r;
+}
+
 static int birth_in_user_ns(struct stub_set *s, const struct stub_birth *b, struct prog *first,
 			    struct err *e)
 {
@@ -379,7 +390,8 @@ static int birth_in_user_ns(struct stub_set *s, const struct stub_birth *b, stru
 	long pid;
 	int r;
 
-	post_births(s, 1);
+	if (!b->alone)
+		post_births(s, 1);
 	prog_seal(first);
 	s->arena.head->pending = 1;
 	ring_post(root->threads[0].ring, first);
@@ -387,9 +399,7 @@ static int birth_in_user_ns(struct stub_set *s, const struct stub_birth *b, stru
 	if (pid < 0)
 		return (int)pid;
 	root->host = root->threads[0].host = (pid_t)pid;
-	r = stub_phase_wait(s, "birth", e);
-	if ((!r || r == -EIO) && root->threads[0].ring->executed < first->n)
-		r = prog_err(first, root->threads[0].ring, e);
+	r = first_wait(s, first, e);
 	if (!r)
 		r = b->map(b->ctx, (pid_t)pid, e);
 	if (!r && b->root_uid)
@@ -401,6 +411,11 @@ static int birth_in_user_ns(struct stub_set *s, const struct stub_birth *b, stru
 		root_calls(&whole, b);
 		/* Who changes ids asks for the signal again. */
 		bind_calls(&whole, 0);
+	}
+	if (b->alone) {
+		r = stub_run(s, root, &whole, e);
+		prog_free(&whole);
+		return r;
 	}
 	prog_append(&whole, &root->birth);
 	root->birth = whole;
@@ -424,13 +439,43 @@ int stubs_birth(struct stub_set *s, const struct stub_birth *b, struct err *e)
 		prog_free(&first);
 		return r;
 	}
-	prog_append(&first, &root->birth);
-	root->birth = first;
-	post_births(s, 0);
-	s->arena.head->pending = s->n;
+	if (b->alone) {
+		prog_seal(&first);
+		s->arena.head->pending = 1;
+		ring_post(root->threads[0].ring, &first);
+	} else {
+		prog_append(&first, &root->birth);
+		root->birth = first;
+		post_births(s, 0);
+		s->arena.head->pending = s->n;
+	}
 	pid = spawn_alone(s, b, e);
 	if (pid < 0)
 		return (int)pid;
 	root->host = root->threads[0].host = (pid_t)pid;
-	return 0;
+	if (!b->alone)
+		return 0;
+	r = first_wait(s, &first, e);
+	prog_free(&first);
+	return r;
+}
+
+int stubs_grow(struct stub_set *s, const int *fds, size_t n, struct err *e)
+{
+	struct stub *root = s->v[0];
+	struct prog whole;
+	int r;
+
+	prog_init(&whole, &s->arena);
+	stub_recv_calls(s, &whole, root, n);
+	prog_append(&whole, &root->birth);
+	root->birth = whole;
+	post_births(s, 1);
+	prog_seal(&root->birth);
+	s->arena.head->pending = s->n;
+	r = stub_send(s, root, fds, n, e);
+	if (r)
+		return r;
+	ring_post(root->threads[0].ring, &root->birth);
+	return stubs_born(s, e);
 }

@@ -99,6 +99,7 @@ void stub_close_service_call(struct stub_set *s, struct prog *p);
 struct stub_birth {
 	uint64_t flags; /* CLONE_NEW* and CLONE_PARENT */
 	bool set_pid;	/* false: the kernel chooses the root's */
+	bool alone;	/* the birth programs wait for stubs_grow() */
 	/*
 	 * With CLONE_NEWUSER: @outer runs first, with all our privileges, in a
 	 * copy of our mount namespace that the root then gets a copy of (with
@@ -120,7 +121,12 @@ struct stub_birth {
  * programs are complete.
  */
 int stubs_birth(struct stub_set *s, const struct stub_birth *b, struct err *e);
-/* All birth programs have ended well. */
+/*
+ * With @alone: post the birth programs. Everybody inherits @fds as numbers
+ * 0..@n-1; they are to be closed by the build programs.
+ */
+int stubs_grow(struct stub_set *s, const int *fds, size_t n, struct err *e);
+/* All birth programs have ended well; of a root alone, that it is there. */
 int stubs_born(struct stub_set *s, struct err *e);
 /* Run one program in one stub and wait: the maker's. */
 int stub_run(struct stub_set *s, struct stub *st, struct prog *p, struct err *e);

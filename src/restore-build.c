@@ -58,7 +58,7 @@ static int build_alive(struct restore *r, struct build *b, struct err *e)
 		x = fd_build_place(b, e);
 	if (x)
 		return x;
-	if (!fd_has_late(b->t))
+	if (!fd_has_late(r->m, b->t))
 		stub_close_service_call(r->stubs, b->p);
 	return task_build(b, r->stubs, e);
 }
@@ -80,6 +80,9 @@ static int build_task(struct restore *r, struct task *t, struct build *b, struct
 		prog_free(&body);
 		return err_in(e, "pid %d", t->pid);
 	}
+	if (r->m->n_cttys)
+		prog_call(whole, "close the terminals inherited", SYS_close_range, 0,
+			  r->m->n_cttys - 1, 0);
 	stub_recv_calls(r->stubs, whole, t->stub, b->n_slots);
 	r->body_at[b - r->builds] = whole->n;
 	prog_append(whole, &body);

@@ -209,6 +209,7 @@ static int step_birth(void *ctx, struct err *e)
 	struct stub_birth b = {
 		.flags = ns_clone_flags(m) | (r->o->restore_sibling ? CLONE_PARENT : 0),
 		.set_pid = true,
+		.alone = m->n_cttys > 0,
 		.owner = m->has_user_owner ? m->user_owner : geteuid(),
 		.groups = m->kept_groups,
 		.n_groups = m->n_kept_groups,
@@ -321,19 +322,38 @@ static int step_namespaces(void *ctx, struct err *e)
 	return x ? x : hook(r, HOOK_POST_SETUP_NAMESPACES, e);
 }
 
-static int step_objects(void *ctx, struct err *e)
+/*
+ * A controlling terminal is inherited at birth, and terminals need the tree's
+ * devpts: where there are any, only the root was born until now.
+ */
+static int step_terminals(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
-	struct prog p, close_all;
-	struct maker mk = { .m = r->m, .p = &p };
+	struct model *m = r->m;
 	char path[64] = "/";
-	int x;
+	int *fds, x;
 
 	if (model_has_own_ns(r->m, NS_MNT))
 		snprintf(path, sizeof(path), "/proc/%d/root", r->stubs->v[0]->host);
 	r->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (r->root_fd < 0)
 		return err_sys(e, "open", "%s", path);
+	x = fd_open_ttys(m, r->root_fd, e);
+	if (x || !m->n_cttys)
+		return x;
+	fds = pool_alloc(m->pool, m->n_cttys * sizeof(*fds));
+	for (size_t i = 0; i < m->n_cttys; i++)
+		fds[i] = m->cttys[i].fd;
+	return stubs_grow(r->stubs, fds, m->n_cttys, e);
+}
+
+static int step_objects(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+	struct prog p, close_all;
+	struct maker mk = { .m = r->m, .p = &p };
+	int x;
+
 	prog_init(&p, &r->stubs->arena);
 	x = mem_open(r->m, &restore_file_ops, r->root_fd, e);
 	if (!x)
@@ -354,7 +374,7 @@ static int step_objects(void *ctx, struct err *e)
 	return x;
 }
 
-static void undo_objects(void *ctx)
+static void undo_terminals(void *ctx)
 {
 	struct restore *r = ctx;
 
@@ -449,7 +469,8 @@ static const struct step steps[] = {
 	{ "plan", step_arena, undo_arena },
 	{ "grow the tree", step_birth, NULL },
 	{ "namespaces", step_namespaces, NULL },
-	{ "objects", step_objects, undo_objects },
+	{ "terminals", step_terminals, undo_terminals },
+	{ "objects", step_objects, NULL },
 	{ "build the tasks", restore_build, NULL },
 	/* Credentials drop here, so everything that needs privilege comes before. */
 	{ "last words", step_seize, NULL },

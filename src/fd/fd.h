@@ -72,9 +72,14 @@ int fd_build_place(struct build *b, struct err *e);
 void fd_built(struct model *m);
 /* Append to the last words of @t: file locks. */
 void fd_build_final(struct model *m, struct task *t);
+/*
+ * Terminals, before the rest of the tree is born: fills m->cttys, whose fds
+ * are ours until fd_finish().
+ */
+int fd_open_ttys(struct model *m, int root_fd, struct err *e);
 /* Whether it has descriptors that only fd_place_late() can make: it keeps its service socket until then. */
-bool fd_has_late(const struct task *t);
-/* All tasks are built: put the last descriptors in place. */
+bool fd_has_late(const struct model *m, const struct task *t);
+/* All tasks are built: put the last descriptors in place, foreground groups in charge. */
 int fd_place_late(struct model *m, struct stub_set *s, int root_fd, struct err *e);
 /* Nothing can fail any more: such names are taken away. */
 void fd_links_remove(struct model *m, int root_fd);

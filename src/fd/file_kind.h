@@ -242,6 +242,9 @@ int reg_seek(struct file_obj *f, struct err *e);
 /* memfd.c: whether a file without a name is the kernel's own memory and not a filesystem's. */
 bool memfd_is_internal(struct fd_dump *d, const struct stat *st);
 
+/* tty.c: -EOPNOTSUPP when the task's controlling terminal, open or not, stands in the way. */
+int tty_check_session(struct fd_dump *d, const struct task *t, struct err *e);
+
 /* buildid.c */
 size_t build_id_read(int fd, uint32_t *buf, size_t max);
 

@@ -7,6 +7,7 @@
  * that long.
  */
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "fd/procfs.h"
@@ -32,8 +33,15 @@ int late_open(struct fd_restore *r, struct file_obj *f, struct err *e)
 	return 0;
 }
 
-bool fd_has_late(const struct task *t)
+static struct ctty *leads_ctty(const struct model *m, const struct task *t)
 {
+	return t->sid == t->pid ? model_ctty(m, t->sid) : NULL;
+}
+
+bool fd_has_late(const struct model *m, const struct task *t)
+{
+	if (leads_ctty(m, t))
+		return true;
 	for (size_t i = 0; i < t->n_fds; i++)
 		if (fd_work(t->fds[i].file)->late)
 			return true;
@@ -48,13 +56,27 @@ static int free_number(const struct task *t, int from)
 	return from;
 }
 
-/* One at a time: the number is free again for the next. */
-static int place(struct stub_set *s, struct task *t, struct err *e)
+/* Only a member of the session may say which group is in the foreground; the leader's is so far. */
+static int foreground(struct stub_set *s, struct prog *p, const struct task *t,
+		      const struct ctty *tty, int at, struct err *e)
 {
+	stub_recv_calls(s, p, t->stub, 1);
+	prog_call(p, "put a group into the foreground", SYS_ioctl, (uint64_t)at, TIOCSPGRP,
+		  (uint64_t)prog_dup(p, &tty->pgrp, sizeof(tty->pgrp)));
+	prog_call(p, "close the terminal", SYS_close, (uint64_t)at);
+	return stub_send(s, t->stub, &tty->fd, 1, e);
+}
+
+/* One at a time: the number is free again for the next. */
+static int place(struct model *m, struct stub_set *s, struct task *t, struct err *e)
+{
+	const struct ctty *tty = leads_ctty(m, t);
 	int at = free_number(t, 0), r = 0;
 	struct prog p;
 
 	prog_init(&p, &s->arena);
+	if (tty)
+		r = foreground(s, &p, t, tty, at, e);
 	for (size_t i = 0; i < t->n_fds && !r; i++) {
 		struct task_fd *tf = &t->fds[i];
 
@@ -91,7 +113,7 @@ int fd_place_late(struct model *m, struct stub_set *s, int root_fd, struct err *
 			x = open_real(r, m->files[i], e);
 	r->root_fd = -EBADF;
 	for (size_t i = 0; i < m->n_tasks && !x; i++)
-		if (m->tasks[i]->state != TASK_ZOMBIE && fd_has_late(m->tasks[i]))
-			x = place(s, m->tasks[i], e);
+		if (m->tasks[i]->state != TASK_ZOMBIE && fd_has_late(m, m->tasks[i]))
+			x = place(m, s, m->tasks[i], e);
 	return x;
 }

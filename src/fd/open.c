@@ -189,6 +189,10 @@ void fd_built(struct model *m)
 
 static void close_all(struct model *m)
 {
+	for (size_t i = 0; i < m->n_cttys; i++) {
+		cleanup_close(&m->cttys[i].fd);
+		m->cttys[i].fd = -EBADF;
+	}
 	for (size_t i = 0; i < m->n_files; i++) {
 		struct file_obj *f = m->files[i];
 		struct fd_work *w = fd_work(f);

@@ -146,6 +146,13 @@ int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, str
 		r = fd_look_task(d, t, true, e);
 	if (!r)
 		r = fd_list(d, &fds, &n, e);
+	if (!r)
+		r = tty_check_session(d, t, e);
+	if (r == -EOPNOTSUPP) {
+		err_list_add(blockers, e);
+		err_clear(e);
+		r = 0;
+	}
 	for (size_t i = 0; i < n && !r; i++) {
 		/* What came by fork was looked at in the parent. */
 		if (t->parent && fd_kcmp(d->tid, fds[i], fd_task_tid(t->parent), fds[i]) == 0)

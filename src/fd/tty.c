@@ -14,6 +14,10 @@
 #include "fd/tty.h"
 #include "model/options.h"
 
+#define HINT_OWN_TERMINAL                                                                          \
+	"start the program with setsid and its input and output redirected, or in a terminal of "  \
+	"its own (script, tmux) that is checkpointed with it"
+
 /* One pair, as far as it was seen. */
 struct pair {
 	uint64_t dev; /* of the devpts instance; 0 when it could not be told */
@@ -118,9 +122,7 @@ static int check_slave(struct fd_dump *d, const struct fd_look *l, struct err *e
 	if (survey_tty_master(d, index))
 		return 0;
 	fd_refuse(l, e, "the master side of /dev/pts/%u is outside the tree", index);
-	return err_hint(e,
-			"start the program with setsid and its input and output redirected, or in "
-			"a terminal of its own (script, tmux) that is checkpointed with it");
+	return err_hint(e, HINT_OWN_TERMINAL);
 }
 
 static int tty_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
@@ -297,30 +299,112 @@ static int not_whole(const struct pair *p, struct err *e)
 		       "its master side is outside the tree");
 }
 
-/* Whose terminal it is: those tasks show its number (proc(5), stat). */
-static int find_session(struct fd_dump *d, struct pair *p, struct err *e)
+/* The pseudo terminal that controls a task, as /proc/PID/stat gives it (new_encode_dev()). */
+static bool ctty_of(const struct proc_stat *ps, unsigned *ret_index)
+{
+	unsigned k = (unsigned)ps->tty_nr;
+	dev_t dev = makedev((k >> 8) & 0xfff, (k & 0xff) | ((k >> 12) & 0xfff00));
+
+	*ret_index = rdev_is_pts(dev) ? pts_index(dev) : 0;
+	return rdev_is_pts(dev);
+}
+
+/* The group as the images number it: of any task in it. */
+static pid_t group_inside(struct fd_dump *d, pid_t host, struct err *e)
 {
 	for (size_t i = 0; i < d->m->n_tasks; i++) {
 		struct task *t = d->m->tasks[i];
 		struct proc_stat ps;
-		unsigned kdev;
-		char who[32];
-		int r;
+		int r = proc_stat_read(t->host, &ps, e);
 
-		if (t->state == TASK_ZOMBIE)
-			continue;
-		r = proc_stat_read(fd_task_tid(t), &ps, e);
 		if (r)
 			return r;
-		kdev = (unsigned)ps.tty_nr;
-		kdev = (unsigned)makedev((kdev >> 8) & 0xfff,
-					 (kdev & 0xff) | ((kdev >> 12) & 0xfff00));
-		if (!rdev_is_pts(kdev) || pts_index(kdev) != p->index)
-			continue;
-		snprintf(who, sizeof(who), "pid %d", t->pid);
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
-			       "/dev/pts/%u is its controlling terminal: not supported", p->index);
+		if (ps.pgrp == host)
+			return t->pgid;
 	}
+	return 0;
+}
+
+static int refuse_ctty(const struct task *t, unsigned index, const char *why, struct err *e)
+{
+	char who[80];
+
+	snprintf(who, sizeof(who), "pid %d, controlling terminal /dev/pts/%u", t->pid, index);
+	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who, "%s", why);
+}
+
+static int add_session(struct fd_dump *d, const struct task *t, const struct proc_stat *ps,
+		       unsigned index, struct err *e)
+{
+	struct pair *p = NULL;
+	pid_t pgrp;
+
+	for (size_t i = 0; d->ttys && i < d->ttys->n; i++)
+		if (d->ttys->v[i].index == index && !d->ttys->v[i].hung_up)
+			p = &d->ttys->v[i];
+	if (!p || !p->master || !p->info[0])
+		return refuse_ctty(t, index, "its master side is outside the tree", e);
+	if (p->info[0]->sid)
+		return 0;
+	pgrp = ps->tpgid > 0 ? group_inside(d, ps->tpgid, e) : 0;
+	if (pgrp < 0)
+		return pgrp;
+	if (!pgrp) {
+		refuse_ctty(t, index, "the process group in its foreground is gone", e);
+		return err_hint(e, "try again");
+	}
+	p->info[0]->sid = (uint32_t)t->sid;
+	p->info[0]->pgrp = (uint32_t)pgrp;
+	return 0;
+}
+
+/* Sessions with a controlling terminal. Those of a session outside belong to the caller. */
+static int find_sessions(struct fd_dump *d, struct err *e)
+{
+	for (size_t i = 0; i < d->m->n_tasks; i++) {
+		struct task *t = d->m->tasks[i], *leader = model_task_by_pid(d->m, t->sid);
+		struct proc_stat ps, lead;
+		unsigned index, lead_index;
+		bool has;
+		int r;
+
+		if (t->state == TASK_ZOMBIE || !leader)
+			continue;
+		r = proc_stat_read(t->host, &ps, e);
+		if (!r)
+			r = proc_stat_read(leader->host, &lead, e);
+		if (r)
+			return r;
+		has = ctty_of(&ps, &index);
+		if (leader->state != TASK_ZOMBIE &&
+		    (has != ctty_of(&lead, &lead_index) || index != lead_index))
+			return refuse_ctty(
+				t, has ? index : lead_index,
+				"its session's leader has another one, or it gave it up: "
+				"not supported",
+				e);
+		r = has ? add_session(d, t, &ps, index, e) : 0;
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int tty_check_session(struct fd_dump *d, const struct task *t, struct err *e)
+{
+	struct proc_stat ps;
+	unsigned index;
+	int r = proc_stat_read(t->host, &ps, e);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < d->m->n_tasks; i++)
+		/* Only of a session that begins in the tree. */
+		if (d->m->tasks[i]->host == ps.sid && ctty_of(&ps, &index) &&
+		    !survey_tty_master(d, index)) {
+			refuse_ctty(t, index, "its master side is outside the tree", e);
+			return err_hint(e, HINT_OWN_TERMINAL);
+		}
 	return 0;
 }
 
@@ -429,10 +513,10 @@ static int tty_dump_end(struct fd_dump *d, struct err *e)
 		if (!r && !p->slave)
 			r = closed_slave(d, p, e);
 		if (!r)
-			r = find_session(d, p, e);
-		if (!r)
 			r = pair_data(d, p, e);
 	}
+	if (!r)
+		r = find_sessions(d, e);
 	if (!r && d->ttys)
 		r = write_info(d, e);
 	if (!r && d->ttys)
@@ -451,5 +535,4 @@ const struct file_kind file_kind_tty = {
 	FILE_KIND_ENTRY(tty, TtyFileEntry),
 	.read = tty_read,
 	.read_end = tty_read_end,
-	.open_all = tty_open_all,
 };

@@ -60,7 +60,6 @@ int tty_data_put(const struct tty_ends *t, const struct tty_data *input,
 /* The kind's functions of tty_restore.c. */
 int tty_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e);
 int tty_read_end(struct fd_restore *r, struct err *e);
-int tty_open_all(struct fd_restore *r, struct maker *mk, struct err *e);
 /* Whether a slave was open, but no longer is, as the master sees it. */
 bool tty_is_hung(int master);
 

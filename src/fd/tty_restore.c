@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/nshelper.h"
 #include "fd/kinds.h"
 #include "fd/tty.h"
 
@@ -17,6 +18,7 @@ struct tty_pair {
 	struct file_obj **files[2];
 	size_t n_files[2];
 	struct tty_data data[2]; /* for the slave to read, for the master */
+	pid_t sid;		 /* of the tree's session that it controls, or 0 */
 	struct tty_pair *next;
 };
 
@@ -170,8 +172,31 @@ static int link_file(struct fd_restore *r, struct file_obj *f, struct err *e)
 	return 0;
 }
 
+/* A session outside of the tree has its terminal from outside, too. */
+static int add_ctty(struct fd_restore *r, struct tty_pair *p, struct err *e)
+{
+	const TtyInfoEntry *ti = p->info[0];
+	struct ctty c = { .fd = -EBADF };
+	const struct task *leader;
+
+	if (!ti || !ti->sid || ti->sid > PID_LIMIT || ti->pgrp > PID_LIMIT)
+		return 0;
+	leader = model_task_by_pid(r->m, (pid_t)ti->sid);
+	if (!leader || leader->sid != leader->pid)
+		return 0;
+	if (model_ctty(r->m, leader->sid))
+		return err_set(e, ERR_IMAGE, EINVAL, "read", "tty-info.img",
+			       "two terminals control session %u", ti->sid);
+	c.sid = leader->sid;
+	c.pgrp = ti->pgrp ? (pid_t)ti->pgrp : leader->pgid;
+	pool_push(r->m->pool, r->m->cttys, r->m->n_cttys, c);
+	p->sid = c.sid;
+	return 0;
+}
+
 int tty_read_end(struct fd_restore *r, struct err *e)
 {
+	struct tty_pair *p;
 	int ret = 0;
 
 	for (size_t i = 0; i < r->m->n_files && !ret; i++) {
@@ -186,7 +211,12 @@ int tty_read_end(struct fd_restore *r, struct err *e)
 		if (!ret)
 			ret = link_file(r, f, e);
 	}
-	return ret || !r->ttys ? ret : read_data(r, e);
+	if (ret || !r->ttys)
+		return ret;
+	for (p = r->ttys->pairs; p && !ret; p = p->next)
+		if (p->n_files[0] || p->n_files[1])
+			ret = add_ctty(r, p, e);
+	return ret ? ret : read_data(r, e);
 }
 
 static const RegFileEntry *name_of(const struct file_obj *f)
@@ -307,6 +337,64 @@ static int own_node(const struct tty_pair *p, int slave, const char *name, struc
 	return 0;
 }
 
+static int open_slave(struct fd_restore *r, int master, int any, const char *path, int flags,
+		      int *ret_fd)
+{
+	_cleanup_close_ int fd = open_in_root(r->root_fd, path, flags | O_NOCTTY, 0);
+	struct stat a, b;
+
+	/* The name may lead elsewhere by now. */
+	if (fd >= 0 && !fstat(fd, &a) && !fstat(any, &b) && a.st_rdev == b.st_rdev) {
+		*ret_fd = take_fd(fd);
+		return 0;
+	}
+	*ret_fd = ioctl(master, TIOCGPTPEER, flags | O_NOCTTY | O_CLOEXEC);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static bool is_dev_tty(struct fd_restore *r, const char *path)
+{
+	_cleanup_close_ int fd = open_in_root(r->root_fd, path, O_PATH, 0);
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && S_ISCHR(st.st_mode) && st.st_rdev == TTY_RDEV;
+}
+
+struct dev_tty {
+	int slave, root_fd, flags;
+	const char *path;
+};
+
+/*
+ * /dev/tty is the terminal of whoever opens it. Runs in: a helper that shares
+ * our descriptors; no longer its terminal when it ends, or that would hang up.
+ */
+static int as_session(void *arg, void *ret, struct err *e)
+{
+	const struct dev_tty *dt = arg;
+	int fd;
+
+	if (setsid() < 0 || ioctl(dt->slave, TIOCSCTTY, 0))
+		return err_sys(e, "ioctl", "%s: TIOCSCTTY", dt->path);
+	fd = open_in_root(dt->root_fd, dt->path, dt->flags, 0);
+	if (ioctl(dt->slave, TIOCNOTTY))
+		return err_sys(e, "ioctl", "%s: TIOCNOTTY", dt->path);
+	if (fd < 0) {
+		errno = -fd;
+		return err_sys(e, "open", "%s", dt->path);
+	}
+	*(int *)ret = fd;
+	return 0;
+}
+
+static int open_dev_tty(struct fd_restore *r, int slave, const char *path, int flags, int *ret_fd,
+			struct err *e)
+{
+	struct dev_tty dt = { slave, r->root_fd, flags, path };
+
+	return ns_helper_call(getpid(), 0, as_session, &dt, ret_fd, e);
+}
+
 static int open_slaves(struct fd_restore *r, struct tty_pair *p, int master, int *ret_any,
 		       const char *name, struct err *e)
 {
@@ -317,17 +405,14 @@ static int open_slaves(struct fd_restore *r, struct tty_pair *p, int master, int
 		struct file_obj *f = p->files[0][i];
 		int flags = (int)f->entry->tty->flags & (O_ACCMODE | O_NONBLOCK);
 		const char *path = name_of(f)->name;
-		struct stat a, b;
+		int ret;
 
-		f->fd = open_in_root(r->root_fd, path, flags | O_NOCTTY, 0);
-		/* A name that now leads elsewhere, or led to the session's own terminal. */
-		if (f->fd < 0 || fstat(f->fd, &a) || fstat(*ret_any, &b) ||
-		    a.st_rdev != b.st_rdev) {
-			cleanup_close(&f->fd);
-			f->fd = ioctl(master, TIOCGPTPEER, flags | O_NOCTTY | O_CLOEXEC);
-		}
-		if (f->fd < 0)
+		ret = is_dev_tty(r, path) ? open_dev_tty(r, *ret_any, path, flags, &f->fd, e) :
+					    open_slave(r, master, *ret_any, path, flags, &f->fd);
+		if (ret) {
+			errno = -ret;
 			return err_sys(e, "open", "%s", name);
+		}
 	}
 	return own_node(p, *ret_any, name, e);
 }
@@ -376,15 +461,19 @@ static int make_pair(struct fd_restore *r, struct tty_pair *p, struct err *e)
 		ret = fill_pair(p, master, slave, name, e);
 	if (!ret)
 		ret = set_locks(p, master, slave, name, e);
+	if (!ret && p->sid)
+		model_ctty(r->m, p->sid)->fd = take_fd(slave);
 	if (!ret && p->n_files[1])
 		p->files[1][0]->fd = take_fd(master);
 	return ret ? ret : finish_files(p, name, e);
 }
 
-int tty_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
+int fd_open_ttys(struct model *m, int root_fd, struct err *e)
 {
+	struct fd_restore *r = m->fd_state;
 	int ret = 0;
 
+	r->root_fd = root_fd;
 	for (int hung = 1; hung >= 0; hung--)
 		for (struct tty_pair *p = r->ttys ? r->ttys->pairs : NULL; p && !ret; p = p->next) {
 			if (!p->n_files[0] && !p->n_files[1])
@@ -392,5 +481,6 @@ int tty_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
 			if ((p->info[0] && info_is_hung_up(p->info[0])) == hung)
 				ret = make_pair(r, p, e);
 		}
+	r->root_fd = -EBADF;
 	return ret;
 }

@@ -50,6 +50,14 @@ struct task *model_task_by_pid(struct model *m, pid_t pid)
 	return NULL;
 }
 
+struct ctty *model_ctty(const struct model *m, pid_t sid)
+{
+	for (size_t i = 0; i < m->n_cttys; i++)
+		if (m->cttys[i].sid == sid)
+			return &m->cttys[i];
+	return NULL;
+}
+
 struct file_obj *model_file_new(struct model *m)
 {
 	struct file_obj *f = pool_alloc(m->pool, sizeof(*f));

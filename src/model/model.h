@@ -131,6 +131,12 @@ struct shmem_obj {
 	void *priv; /* of whoever set @make */
 };
 
+/* Restore: the controlling terminal of a session of the tree. */
+struct ctty {
+	pid_t sid, pgrp; /* pgrp: in the foreground */
+	int fd;		 /* ours on its slave side, once it is made */
+};
+
 struct model {
 	struct pool *pool;
 	const struct options *opt;
@@ -143,6 +149,8 @@ struct model {
 	size_t n_threads; /* live ones, all tasks */
 	pid_t *dead_pids; /* restore: numbers that processes have until files about them are open */
 	size_t n_dead_pids;
+	struct ctty *cttys;
+	size_t n_cttys;
 	int pid_level; /* dump: depth of the pid namespace that the images' pids belong to */
 	struct ns **nses;
 	size_t n_nses;
@@ -185,6 +193,8 @@ struct file_obj *model_file_by_id(struct model *m, uint32_t id);
 struct ns *model_ns_get(struct model *m, enum ns_type type, uint64_t ino);
 struct shmem_obj *model_shmem_get(struct model *m, uint64_t dev, uint64_t ino);
 struct task *model_task_by_pid(struct model *m, pid_t pid);
+/* The controlling terminal of a session, or NULL. */
+struct ctty *model_ctty(const struct model *m, pid_t sid);
 
 /* True when the tree's root has its own namespace of that type (dump: not ours; restore: not root_ids'). */
 bool model_has_own_ns(const struct model *m, enum ns_type type);

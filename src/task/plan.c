@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -166,9 +167,15 @@ static int grow(struct plan *p, struct task *t)
 	r = spawn_children(p, t, 0);
 	if (r)
 		return r;
-	if (t->sid == t->pid)
+	if (t->sid == t->pid) {
+		const struct ctty *tty = model_ctty(p->m, t->sid);
+
 		prog_call(b, "begin a session", SYS_setsid);
-	else if (t->pgid == t->pid)
+		/* Whoever is born later has it, too. All cttys were inherited, in their order. */
+		if (tty)
+			prog_call(b, "take the controlling terminal", SYS_ioctl,
+				  (uint64_t)(tty - p->m->cttys), TIOCSCTTY, 0);
+	} else if (t->pgid == t->pid)
 		prog_call(b, "begin a process group", SYS_setpgid, 0, 0);
 	r = spawn_children(p, t, 1);
 	return r ? r : spawn_children(p, t, 2);
