@@ -35,7 +35,8 @@ static int pty_open(char *name, size_t size)
 
 static void say(int tty, const char *text)
 {
-	case_check(write(tty, text, strlen(text)) == (ssize_t)strlen(text), "write to the terminal");
+	case_check(write(tty, text, strlen(text)) == (ssize_t)strlen(text),
+		   "write to the terminal");
 }
 
 /* Wait until it was typed at; then both groups tell whether they were interrupted. */

@@ -152,7 +152,24 @@ static void odd_lock(void)
 
 static void odd_pty(void)
 {
-	have(open("/dev/ptmx", O_RDWR | O_NOCTTY));
+	char name[32];
+	int zero = 0, n, master = have(open("/dev/ptmx", O_RDWR | O_NOCTTY));
+	pid_t pid;
+
+	have(ioctl(master, TIOCSPTLCK, &zero));
+	have(ioctl(master, TIOCGPTN, &n));
+	snprintf(name, sizeof(name), "/dev/pts/%d", n);
+	have(open(name, O_RDWR | O_NOCTTY));
+	/* An orphan keeps the master: it is none of the tree. */
+	pid = have(fork());
+	if (!pid) {
+		setsid();
+		if (!fork())
+			pause();
+		_exit(0);
+	}
+	have(waitpid(pid, NULL, 0));
+	close(master);
 }
 
 static void odd_perf(void)

@@ -45,7 +45,7 @@ sysv SysV|System V
 timer timer
 traced trace
 lock lock
-pty tty|terminal|ptmx
+pty master side of /dev/pts/
 perf perf
 bpf bpf
 fscontext fscontext|anon_inode
