@@ -240,14 +240,6 @@ static void odd_map(int fd, size_t size, int flags)
 		close(fd);
 }
 
-static void odd_memfd_map(void)
-{
-	int fd = have(memfd_create("odd", 0));
-
-	have(ftruncate(fd, 4096));
-	odd_map(fd, 4096, MAP_SHARED);
-}
-
 static void odd_secretmem(void)
 {
 	int fd = have(syscall(447, 0));
@@ -407,7 +399,7 @@ static const struct odd {
 	{ "timer", odd_timer }, { "traced", odd_traced }, { "lock", odd_lock }, { "pty", odd_pty },
 	{ "perf", odd_perf }, { "bpf", odd_bpf }, { "fscontext", odd_fscontext },
 	{ "netns", odd_netns }, { "userns", odd_userns }, { "cgroupns", odd_cgroupns },
-	{ "timens", odd_timens }, { "memfd-map", odd_memfd_map }, { "secretmem", odd_secretmem },
+	{ "timens", odd_timens }, { "secretmem", odd_secretmem },
 	{ "hugetlb", odd_hugetlb }, { "uffd-map", odd_uffd_map }, { "perf-map", odd_perf_map },
 	{ "bpf-map", odd_bpf_map }, { "ring-map", odd_ring_map }, { "uprobes", odd_uprobes },
 	{ "vfork", odd_vfork }, { "shared-files", odd_shared_files }, { "thread-fs", odd_thread_fs },
