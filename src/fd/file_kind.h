@@ -69,6 +69,7 @@ struct epoll_dump;
 struct tty_dump;
 struct tty_restore;
 struct memfd_dump;
+struct watch_dump;
 struct survey;
 struct locked;
 struct fresh;
@@ -97,6 +98,7 @@ struct fd_dump {
 	struct epoll_dump *epolls;
 	struct tty_dump *ttys;
 	struct memfd_dump *memfds;
+	struct watch_dump *watches;
 	struct survey *survey;
 	struct locked *locked; /* preflight.c */
 	size_t plain_seen;     /* plain files that the preflight has looked at */
@@ -170,6 +172,8 @@ struct file_kind {
 	/* What may be mapped or executed: a description of its own with these flags of open(2). */
 	int (*open_map)(struct fd_restore *r, struct file_obj *f, int flags, int *ret_fd,
 			struct err *e);
+	/* The very end: the tasks hold their own, our copies are closed, removed files are gone. */
+	int (*last)(struct fd_restore *r, struct err *e);
 };
 
 /* flags_off is 0 for messages that have neither flags nor owner. */

@@ -5,6 +5,7 @@
 
 #include "fd/file_kind.h"
 
+extern const struct file_kind file_kind_inotify;
 extern const struct file_kind file_kind_reg, file_kind_chardev, file_kind_pipe, file_kind_fifo,
 	file_kind_eventfd, file_kind_unix, file_kind_inet, file_kind_netlink, file_kind_epoll;
 extern const struct file_kind file_kind_memfd, file_kind_tty;

@@ -219,6 +219,9 @@ int fd_finish(struct model *m, struct err *e)
 		if (file_kinds[i]->finish)
 			ret = file_kinds[i]->finish(r, e);
 	close_all(m);
+	for (size_t i = 0; file_kinds[i] && !ret; i++)
+		if (file_kinds[i]->last)
+			ret = file_kinds[i]->last(r, e);
 	log_debug("%zu files made", m->n_files);
 	return ret;
 }

@@ -19,6 +19,9 @@ struct subject {
 	FownEntry fown;
 	SkOptsEntry opts;
 	NetlinkSkEntry netlink;
+	InotifyFileEntry inotify;
+	InotifyWdEntry wd, *wds[1];
+	FhEntry handle;
 	FileEntry file;
 };
 
@@ -35,6 +38,25 @@ static void subject_init(struct subject *s)
 	s->file.id = 1;
 	s->file.type = FD_TYPES__NETLINKSK;
 	s->file.nlsk = &s->netlink;
+}
+
+static void inotify_init_entry(struct subject *s)
+{
+	subject_init(s);
+	inotify_file_entry__init(&s->inotify);
+	inotify_wd_entry__init(&s->wd);
+	fh_entry__init(&s->handle);
+	s->handle.path = "/watched";
+	s->wd.wd = 1;
+	s->wd.f_handle = &s->handle;
+	s->wds[0] = &s->wd;
+	s->inotify.id = 1;
+	s->inotify.fown = &s->fown;
+	s->inotify.wd = s->wds;
+	s->inotify.n_wd = 1;
+	s->file.type = FD_TYPES__INOTIFY;
+	s->file.nlsk = NULL;
+	s->file.ify = &s->inotify;
 }
 
 static void put(struct image_dir *d, enum image_id id, unsigned num, const ProtobufCMessage *v)
@@ -95,10 +117,30 @@ static void test_netlink(void **state)
 	BAD(s.netlink.dst_group = 33, "out of range");
 }
 
+#define BAD_WATCH(change, want)                                                                    \
+	do {                                                                                       \
+		inotify_init_entry(&s);                                                            \
+		change;                                                                            \
+		expect(&s, want);                                                                  \
+	} while (0)
+
+static void test_inotify(void **state)
+{
+	struct subject s;
+
+	BAD_WATCH((void)0, NULL);
+	BAD_WATCH(s.wd.wd = 0, "watch number 0 is out of range");
+	BAD_WATCH(s.wd.wd = 0x80000000, "out of range");
+	BAD_WATCH(s.handle.path = NULL, "no absolute path");
+	BAD_WATCH(s.handle.path = "up", "no absolute path");
+	BAD_WATCH((s.wd.has_file_id = 1, s.wd.file_id = 5), "file 5 is no regular file");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_netlink),
+		cmocka_unit_test(test_inotify),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

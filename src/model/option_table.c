@@ -32,7 +32,6 @@
 #define NO_LAZY "there is no restore on demand"
 #define NO_PAGE_SERVER "pages cannot be sent over the network"
 #define NO_TLS "pages cannot be sent over the network, so there is nothing to protect"
-#define NO_INOTIFY "inotify watches cannot be saved"
 #define NO_LSM "security labels are neither saved nor restored"
 #define NO_SERVICE "there is no service"
 
@@ -80,8 +79,9 @@ const struct option_def option_table[] = {
 	  "unlinked files are copied by SEEK_DATA" },
 	{ "evasive-devices", 0, NULL, DUMP, NONE, "another path to the same device is good enough",
 	  "devices are saved by their own path only" },
-	{ "force-irmap", 0, NULL, DUMP, NONE, "find inotify targets by scanning", NO_INOTIFY },
-	{ "irmap-scan-path", 0, "PATH", DUMP, NONE, "where that scan looks", NO_INOTIFY },
+	{ "force-irmap", 0, NULL, DUMP, BOOL(force_irmap),
+	  "find what inotify watches by scanning", NULL },
+	{ "irmap-scan-path", 0, "PATH", DUMP, LIST(irmap_scan_paths), "where that scan looks first", NULL },
 	{ "manage-cgroups", 'M', "[MODE]", DUMP | RESTORE, NONE,
 	  "none, props, soft, full, strict or ignore", NO_CGROUPS },
 	{ "cgroup-root", 0, "[CTRL:]PATH", DUMP | RESTORE, NONE,

@@ -47,6 +47,9 @@ struct options {
 	unsigned timeout; /* seconds */
 	char **action_scripts;
 	size_t n_action_scripts;
+	char **irmap_scan_paths;
+	size_t n_irmap_scan_paths;
+	bool force_irmap;
 	char *log_file;
 	int verbosity;	  /* 0 to 4, 4 is debug */
 	char *log_format; /* "human" or "json" */
