@@ -146,6 +146,43 @@ static int dump_locks(struct fd_dump *d, struct fd_look *l, int fd, struct file_
 	return locks_dump(d, l, f, e);
 }
 
+int fd_dump_held(struct fd_dump *d, int fd, struct file_obj **ret, struct err *e)
+{
+	struct fd_look *l = pool_alloc(d->m->pool, sizeof(*l));
+	struct task_fd tf = { .fd = fd };
+	int r;
+
+	if (!d->self) {
+		d->self = pool_alloc(d->m->pool, sizeof(*d->self));
+		d->self->host = getpid();
+	}
+	/* Whoever turns out to be seen here first is asked for a copy later. */
+	pool_push(d->m->pool, d->held, d->n_held, fd);
+	r = fd_name_root(d, e);
+	if (!r)
+		r = fd_look_task(d, d->self, true, e);
+	if (!r)
+		r = fd_look_info(d, fd, &l->info, e);
+	if (!r)
+		r = dump_one(d, l, fd, &tf, e);
+	fd_look_done(d);
+	if (r)
+		return r;
+	*ret = tf.file;
+	if (tf.file->owner != d->self || tf.file->owner_fd != fd) {
+		close(fd);
+		d->n_held--;
+	}
+	return 0;
+}
+
+static void close_held(struct fd_dump *d)
+{
+	for (size_t i = 0; i < d->n_held; i++)
+		close(d->held[i]);
+	d->n_held = 0;
+}
+
 /* cwd and root, unless somebody else took care of them. */
 static int dump_dir(struct fd_dump *d, struct task *t, const char *what, struct file_obj **ret,
 		    struct err *e)
@@ -352,6 +389,9 @@ int fd_dump_finish(struct model *m, struct err *e)
 	int r = 0;
 
 	for (size_t i = 0; file_kinds[i] && !r; i++)
+		if (file_kinds[i]->dump_more)
+			r = file_kinds[i]->dump_more(d, e);
+	for (size_t i = 0; file_kinds[i] && !r; i++)
 		if (file_kinds[i]->dump_end)
 			r = file_kinds[i]->dump_end(d, e);
 	if (!r)
@@ -365,6 +405,7 @@ int fd_dump_finish(struct model *m, struct err *e)
 	if (!r)
 		r = write_tables(m, e);
 	sk_fresh_close(d);
+	close_held(d);
 	cleanup_close(&d->root_fd);
 	d->root_fd = -EBADF;
 	return r;

@@ -93,6 +93,9 @@ struct fd_dump {
 	struct ghost_dump *ghosts;
 	struct pipe_dump *pipes;
 	struct unix_dump *unixes;
+	struct task *self; /* we, as the holder of what is in flight */
+	int *held;
+	size_t n_held;
 	struct inet_dump *inets;
 	struct netlink_dump *netlinks;
 	struct epoll_dump *epolls;
@@ -151,7 +154,9 @@ struct file_kind {
 	int (*check)(struct fd_dump *d, const struct fd_look *l, struct err *e);
 	/* A description seen for the first time: fill f->entry. */
 	int (*dump)(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e);
-	/* All tasks were seen. */
+	/* All tasks were seen: what refers to descriptions that no task holds. */
+	int (*dump_more)(struct fd_dump *d, struct err *e);
+	/* All descriptions were seen. */
 	int (*dump_end)(struct fd_dump *d, struct err *e);
 	/* Where the message's pointer is in FileEntry and, in it, what all have; see FILE_KIND_ENTRY. */
 	size_t entry_off, id_off, flags_off, fown_off;
@@ -222,6 +227,8 @@ struct fd_dump *fd_dump_state(struct model *m);
 pid_t fd_task_tid(const struct task *t);
 /* A copy of a description seen earlier. */
 int fd_dump_copy(struct file_obj *f, struct err *e);
+/* The description behind a descriptor of ours that came out of a queue; @fd is taken over. From dump_more. */
+int fd_dump_held(struct fd_dump *d, int fd, struct file_obj **ret, struct err *e);
 
 /* fown.c */
 int fown_dump(struct fd_dump *d, const struct fd_look *l, FownEntry **ret, struct err *e);

@@ -239,7 +239,9 @@ int fd_refuse(const struct fd_look *l, struct err *e, const char *why, ...)
 	va_start(ap, why);
 	vsnprintf(text, sizeof(text), why, ap);
 	va_end(ap);
-	if (l->fd >= 0)
+	if (l->t->host == getpid())
+		snprintf(object, sizeof(object), "a descriptor in flight (%.200s)", l->link);
+	else if (l->fd >= 0)
 		snprintf(object, sizeof(object), "pid %d, fd %d (%.200s)", pid, l->fd, l->link);
 	else
 		snprintf(object, sizeof(object), "pid %d, file %.200s", pid, l->link);

@@ -30,7 +30,7 @@ static int pipe_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 		end = "writing";
 	if (!(modes & SURVEY_READS) && !(pf.revents & POLLERR))
 		end = "reading";
-	if (!end)
+	if (!end || !survey_pipe_outside(d, l->st.st_ino))
 		return 0;
 	fd_refuse(l, e, "its %s end is held by a process outside the tree", end);
 	return err_hint(e,

@@ -1,163 +1,80 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Queues of unix sockets. Streams show all they hold to one MSG_PEEK. Datagrams
- * are walked with SO_PEEK_OFF, which is put back; between the two calls a death
- * of ours would leave it set, seen only by a program that peeks itself.
- */
+/* Restoring what waits in unix sockets: read from the image, sent again; see sk_peek.c. */
 #include "fd/sk_queue.h"
 
-#include <poll.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/proc.h"
 #include "fd/sk_opts.h"
+#include "parasite/stub.h"
 
-#ifndef SO_PEEK_OFF
-#define SO_PEEK_OFF 42
-#endif
-#define PACKET_MAX (4 * 1024 * 1024)
+#define RIGHTS_MAX 253 /* SCM_MAX_FD */
 
-struct peek {
-	struct fd_dump *d;
-	struct file_obj *f;
-	const struct fd_look *l;
-	const char *from;
-	size_t from_len;
-	size_t packets, bytes;
-	char *buf;
-};
-
-static int put(struct peek *p, const void *data, size_t n, struct err *e)
+static int read_rights(struct fd_restore *r, const SkPacketEntry *pe, struct sk_packet *p,
+		       struct image_in *in, struct err *e)
 {
-	SkPacketEntry pe = SK_PACKET_ENTRY__INIT;
-	int r = 0;
+	for (size_t i = 0; i < pe->n_scm; i++) {
+		const ScmEntry *scm = pe->scm[i];
 
-	if (!p->d->sk_queues)
-		r = image_create(p->d->m->dir, IMG_SK_QUEUES, 0, &p->d->sk_queues, e);
-	pe.id_for = p->f->id;
-	pe.length = (uint32_t)n;
-	if (!r)
-		r = image_put(p->d->sk_queues, &pe.base, e);
-	if (!r && n)
-		r = image_put_raw(p->d->sk_queues, data, n, e);
-	p->packets++;
-	p->bytes += n;
-	return r;
-}
+		if (scm->type != SCM_RIGHTS)
+			return image_bad(in, e, "file %u: data of type %u waits beside the data",
+					 pe->id_for, scm->type);
+		for (size_t k = 0; k < scm->n_rights; k++) {
+			struct file_obj *f = model_file_by_id(r->m, scm->rights[k]);
 
-static int refuse_control(const struct peek *p, struct err *e)
-{
-	int cred = 0;
-
-	sk_get(p->l->copy, SOL_SOCKET, SO_PASSCRED, &cred);
-	if (cred)
-		fd_refuse(p->l, e, "data with the sender's credentials waits in it (SO_PASSCRED)");
-	else
-		fd_refuse(p->l, e, "descriptors wait in it (SCM_RIGHTS): not supported yet");
-	return err_hint(e, "try again when the program has received them");
-}
-
-static int peek_stream(struct peek *p, size_t want, struct err *e)
-{
-	struct iovec iov = { pool_alloc(p->d->m->pool, want), want };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n = recvmsg(p->l->copy, &mh, MSG_PEEK | MSG_DONTWAIT);
-
-	if (n < 0)
-		return err_sys(e, "recvmsg", "pid %d, fd %d: MSG_PEEK", p->l->t->host, p->l->fd);
-	/* Told by the kernel when there is no room for what comes beside the data. */
-	if (mh.msg_flags & MSG_CTRUNC)
-		return refuse_control(p, e);
-	if ((size_t)n != want)
-		return fd_refuse(p->l, e, "its queue shows %zd of %zu bytes (out-of-band data?)", n,
-				 want);
-	return put(p, iov.iov_base, want, e);
-}
-
-/* 1: a packet was there, 0: the end. */
-static int peek_packet(struct peek *p, int type, size_t want, struct err *e)
-{
-	struct sockaddr_un un;
-	struct iovec iov = { p->buf, PACKET_MAX };
-	struct msghdr mh = {
-		.msg_name = &un, .msg_namelen = sizeof(un), .msg_iov = &iov, .msg_iovlen = 1
-	};
-	ssize_t n = recvmsg(p->l->copy, &mh, MSG_PEEK | MSG_DONTWAIT);
-	size_t name;
-	int r;
-
-	if (n < 0 && errno == EAGAIN)
-		return 0;
-	if (n < 0)
-		return err_sys(e, "recvmsg", "pid %d, fd %d: MSG_PEEK", p->l->t->host, p->l->fd);
-	if (!n && type == SOCK_SEQPACKET)
-		return 0;
-	if (mh.msg_flags & MSG_CTRUNC)
-		return refuse_control(p, e);
-	if (mh.msg_flags & MSG_TRUNC)
-		return fd_refuse(p->l, e, "a packet of more than %d bytes waits in it", PACKET_MAX);
-	name = mh.msg_namelen > offsetof(struct sockaddr_un, sun_path) ?
-		       mh.msg_namelen - offsetof(struct sockaddr_un, sun_path) :
-		       0;
-	if (type == SOCK_DGRAM && name &&
-	    (name != p->from_len || memcmp(un.sun_path, p->from, name)))
-		return fd_refuse(
-			p->l, e,
-			"a datagram from the bound socket %s%.*s waits in it: not supported yet",
-			un.sun_path[0] ? "" : "@",
-			(int)(un.sun_path[0] ? strnlen(un.sun_path, name) : name - 1),
-			un.sun_path[0] ? un.sun_path : un.sun_path + 1);
-	r = put(p, p->buf, (size_t)n, e);
-	return r ? r : 1;
-}
-
-static int peek_packets(struct peek *p, int type, size_t want, struct err *e)
-{
-	int r;
-
-	p->buf = mmap(NULL, PACKET_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p->buf == MAP_FAILED)
-		return err_sys(e, "mmap", "room for a packet");
-	do
-		r = peek_packet(p, type, want, e);
-	while (r > 0);
-	munmap(p->buf, PACKET_MAX);
-	return r;
-}
-
-int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
-		  const char *from, size_t from_len, size_t *ret_packets, struct err *e)
-{
-	struct pollfd pf = { .fd = l->copy, .events = POLLIN };
-	struct peek p = { .d = d, .f = f, .l = l, .from = from, .from_len = from_len };
-	int off = -1, zero = 0, bytes = 0, r = 0;
-	bool move;
-
-	*ret_packets = 0;
-	if (poll(&pf, 1, 0) < 0 || ioctl(l->copy, FIONREAD, &bytes))
-		return err_sys(e, "poll", "pid %d, fd %d (%s)", l->t->host, l->fd, l->link);
-	if (pf.revents & POLLERR) {
-		fd_refuse(l, e, "an error waits in it to be seen");
-		return err_hint(e, "try again when the program has seen it");
+			if (!f)
+				return image_bad(in, e,
+						 "file %u: file %u waits in it, which is "
+						 "not there",
+						 pe->id_for, scm->rights[k]);
+			fd_work(f)->wanted = true;
+			pool_push(r->m->pool, p->rights, p->n_rights, f);
+		}
 	}
-	if (!(pf.revents & POLLIN) || (type != SOCK_DGRAM && !bytes))
-		return 0;
-	if (sk_get(l->copy, SOL_SOCKET, SO_PEEK_OFF, &off))
-		return err_sys(e, "getsockopt", "pid %d, fd %d: SO_PEEK_OFF", l->t->host, l->fd);
-	move = type != SOCK_STREAM || off >= 0;
-	if (move && setsockopt(l->copy, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero)))
-		return err_sys(e, "setsockopt", "pid %d, fd %d: SO_PEEK_OFF", l->t->host, l->fd);
-	if (type == SOCK_STREAM)
-		r = peek_stream(&p, (size_t)bytes, e);
-	else
-		r = peek_packets(&p, type, (size_t)bytes, e);
-	if (move && setsockopt(l->copy, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) && !r)
-		r = err_sys(e, "setsockopt", "pid %d, fd %d: SO_PEEK_OFF", l->t->host, l->fd);
-	*ret_packets = p.packets;
-	return r;
+	if (p->n_rights > RIGHTS_MAX)
+		return image_bad(in, e, "file %u: %zu descriptors wait in one message", pe->id_for,
+				 p->n_rights);
+	return 0;
+}
+
+static int read_packet(struct fd_restore *r, const SkPacketEntry *pe, struct sk_queue *q,
+		       struct image_in *in, struct err *e)
+{
+	struct sk_packet p = { .e = pe };
+	void *data;
+	int ret;
+
+	if (!q)
+		return image_bad(in, e, "file %u is no socket that queues data", pe->id_for);
+	if (pe->length > image_left(in))
+		return image_bad(in, e, "%u bytes of data are not there", pe->length);
+	if (pe->has_from &&
+	    (!pe->from.len || pe->from.len > sizeof(((struct sockaddr_un *)0)->sun_path)))
+		return image_bad(in, e, "file %u: a sender's name of %zu bytes", pe->id_for,
+				 pe->from.len);
+	if (pe->has_oob && pe->oob > SK_OOB_MARK)
+		return image_bad(in, e, "file %u: out-of-band data of sort %u", pe->id_for,
+				 pe->oob);
+	if (pe->has_oob && pe->length != (pe->oob == SK_OOB_BYTE))
+		return image_bad(in, e, "file %u: %u bytes of out-of-band data", pe->id_for,
+				 pe->length);
+	if (pe->has_pid && !model_task_by_pid(r->m, (pid_t)pe->pid))
+		return image_bad(in, e, "file %u: the sender, pid %u, is not there", pe->id_for,
+				 pe->pid);
+	ret = read_rights(r, pe, &p, in, e);
+	if (ret)
+		return ret;
+	p.data = data = pool_alloc(r->m->pool, pe->length + 1);
+	if (pe->length) {
+		ret = image_get_raw(in, data, pe->length, e);
+		if (ret)
+			return ret;
+	}
+	pool_push(r->m->pool, q->v, q->n, p);
+	q->bytes += pe->length;
+	return 0;
 }
 
 int sk_queue_read(struct fd_restore *r, struct sk_queue *(*queue_of)(struct file_obj *f),
@@ -174,48 +91,121 @@ int sk_queue_read(struct fd_restore *r, struct sk_queue *(*queue_of)(struct file
 		return ret;
 	while ((ret = image_get(in, &sk_packet_entry__descriptor, &pe, e)) > 0) {
 		struct file_obj *f = model_file_by_id(r->m, pe->id_for);
-		struct sk_queue *q = f ? queue_of(f) : NULL;
-		struct sk_packet p = { .len = pe->length };
-		void *data;
 
-		if (!q)
-			ret = image_bad(in, e, "file %u is no socket that queues data", pe->id_for);
-		else if (pe->length > image_left(in))
-			ret = image_bad(in, e, "%u bytes of data are not there", pe->length);
-		else if (pe->n_scm)
-			ret = err_set(
-				e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", "sk-queues.img",
-				"descriptors wait in a socket (SCM_RIGHTS): not supported yet");
-		else
-			ret = 0;
+		ret = read_packet(r, pe, f ? queue_of(f) : NULL, in, e);
 		if (ret)
 			break;
-		p.data = data = pool_alloc(r->m->pool, pe->length);
-		if (pe->length && (ret = image_get_raw(in, data, pe->length, e)))
-			break;
-		pool_push(r->m->pool, q->v, q->n, p);
-		q->bytes += pe->length;
 	}
 	image_in_close(in);
 	return ret;
 }
 
-int sk_queue_send(int fd, const struct sk_queue *q, const char *what, struct err *e)
+struct control {
+	union {
+		char buf[CMSG_SPACE(RIGHTS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+		struct cmsghdr align;
+	} u;
+	size_t len;
+};
+
+static void add(struct control *c, int type, const void *data, size_t n)
 {
-	if (q->n)
-		sk_make_room(fd, q->bytes);
-	for (size_t i = 0; i < q->n; i++) {
-		const char *data = q->v[i].data;
-		size_t at = 0;
+	struct cmsghdr *cm = (struct cmsghdr *)(c->u.buf + c->len);
 
-		do {
-			ssize_t n =
-				send(fd, data + at, q->v[i].len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+	memset(cm, 0, CMSG_SPACE(n));
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = type;
+	cm->cmsg_len = CMSG_LEN(n);
+	memcpy(CMSG_DATA(cm), data, n);
+	c->len += CMSG_SPACE(n);
+}
 
-			if (n < 0)
-				return err_sys(e, "send", "%s: the data that waited in it", what);
-			at += (size_t)n;
-		} while (at < q->v[i].len);
+/* How we see the stub that has number @pid inside, below the one that we see as @top; 0: not there. */
+static pid_t seen_as(pid_t top, pid_t pid)
+{
+	_cleanup_free_ pid_t *kids = NULL;
+	struct proc_status s = { 0 };
+	struct err ignored = { 0 };
+	pid_t found = 0;
+	size_t n = 0;
+
+	if (!proc_status_read(top, top, &s, &ignored) && s.nspid_n > 0 &&
+	    s.nspid[s.nspid_n - 1] == pid)
+		found = top;
+	proc_status_free(&s);
+	if (!found && proc_children(top, &kids, &n, &ignored))
+		n = 0;
+	for (size_t i = 0; i < n && !found; i++)
+		found = seen_as(kids[i], pid);
+	err_clear(&ignored);
+	return found;
+}
+
+static int add_cred(struct fd_restore *r, const struct sk_packet *p, struct control *c,
+		    const char *what, struct err *e)
+{
+	struct ucred cred = { (pid_t)p->e->pid, p->e->uid, p->e->gid };
+
+	if (model_has_own_ns(r->m, NS_PID))
+		cred.pid = seen_as(r->m->root->stub->host, cred.pid);
+	if (!cred.pid)
+		return err_set(e, ERR_GENERAL, ESRCH, "send", what,
+			       "pid %u, whose credentials wait in it, is not there", p->e->pid);
+	add(c, SCM_CREDENTIALS, &cred, sizeof(cred));
+	return 0;
+}
+
+static int fill_control(struct fd_restore *r, const struct sk_packet *p, struct control *c,
+			const char *what, struct err *e)
+{
+	int fds[RIGHTS_MAX], ret;
+
+	if (p->e->has_pid) {
+		ret = add_cred(r, p, c, what, e);
+		if (ret)
+			return ret;
 	}
+	for (size_t i = 0; i < p->n_rights; i++) {
+		fds[i] = p->rights[i]->fd;
+		if (fds[i] < 0)
+			return file_bad(p->rights[i], e, "it is in flight, and was not made");
+	}
+	if (p->n_rights)
+		add(c, SCM_RIGHTS, fds, p->n_rights * sizeof(int));
+	return 0;
+}
+
+int sk_packet_send(struct fd_restore *r, int fd, const struct sk_packet *p, const void *to,
+		   size_t to_len, const char *what, struct err *e)
+{
+	struct control c = { .len = 0 };
+	int ret = fill_control(r, p, &c, what, e);
+	size_t at = 0, len = p->e->length;
+	const char *data = p->data;
+	bool mark = p->e->has_oob && p->e->oob == SK_OOB_MARK;
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (p->e->has_oob && p->e->oob ? MSG_OOB : 0);
+
+	if (ret)
+		return ret;
+	if (mark) {
+		data = "";
+		len = 1;
+	}
+	do {
+		struct iovec iov = { (char *)data + at, len - at };
+		struct msghdr mh = { .msg_name = (void *)to,
+				     .msg_namelen = (socklen_t)to_len,
+				     .msg_iov = &iov,
+				     .msg_iovlen = 1,
+				     .msg_control = c.len ? &c.u : NULL,
+				     .msg_controllen = c.len };
+		ssize_t n = sendmsg(fd, &mh, flags);
+
+		if (n < 0)
+			return err_sys(e, "send", "%s: the data that waited in it", what);
+		at += (size_t)n;
+		/* Descriptors are handed over with the first bytes. */
+		c.len = 0;
+	} while (at < len);
 	return 0;
 }

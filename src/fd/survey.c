@@ -217,8 +217,8 @@ static bool find_holder(const struct wanted *w, char *buf, size_t size)
 		char path[300], comm[64];
 		ssize_t n;
 
-		if (de->d_name[0] < '0' || de->d_name[0] > '9' || in_tree(w->d, atoi(de->d_name)) ||
-		    !holds(de->d_name, w))
+		if (de->d_name[0] < '0' || de->d_name[0] > '9' || atoi(de->d_name) == getpid() ||
+		    in_tree(w->d, atoi(de->d_name)) || !holds(de->d_name, w))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/comm", de->d_name);
 		n = read_text_at(AT_FDCWD, path, comm, sizeof(comm));
@@ -236,6 +236,14 @@ bool survey_who(uint64_t ino, char *buf, size_t size)
 
 	snprintf(want, sizeof(want), "socket:[%llu]", (unsigned long long)ino);
 	return find_holder(&(struct wanted){ .link = want }, buf, size);
+}
+
+bool survey_pipe_outside(struct fd_dump *d, uint64_t ino)
+{
+	char want[64], who[96];
+
+	snprintf(want, sizeof(want), "pipe:[%llu]", (unsigned long long)ino);
+	return find_holder(&(struct wanted){ .link = want, .d = d }, who, sizeof(who));
 }
 
 bool survey_tty_master(struct fd_dump *d, unsigned index)

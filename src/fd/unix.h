@@ -36,10 +36,17 @@ int unix_open_all(struct fd_restore *r, struct maker *mk, struct err *e);
 /* unix_restore.c */
 int unix_made(struct fd_restore *r, struct err *e);
 
+/* unix_send.c */
+struct unix_sender;
+void unix_senders_want(struct fd_restore *r, struct maker *mk);
+void unix_senders_done(struct fd_restore *r);
+int unix_send_queue(struct fd_restore *r, struct file_obj *f, const char *what, struct err *e);
+int unix_connect_dgram(struct fd_restore *r, struct file_obj *f, const char *what, struct err *e);
+
 /* Restore: what a socket is among the others. */
 enum unix_role {
-	UNIX_ALONE,    /* unconnected, bound or not; a dgram socket with a one-sided peer too */
-	UNIX_PAIR,     /* both ends nameless or dgram: made by socketpair */
+	UNIX_ALONE,    /* unconnected, bound or not; a dgram socket that connects to a name too */
+	UNIX_PAIR,     /* an end without a name: made by socketpair */
 	UNIX_ACCEPTED, /* has the name of a listener: made by accept */
 	UNIX_CLIENT,   /* the other end of such a one */
 };
@@ -56,6 +63,9 @@ struct unix_kid {
 struct unix_restore {
 	struct file_obj **v; /* by inode */
 	size_t n;
+	struct unix_sender **senders;
+	size_t n_senders;
+	size_t bytes; /* that wait in all of them */
 };
 
 static inline struct unix_kid *unix_kid(struct file_obj *f)

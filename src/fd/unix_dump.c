@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Unix sockets, dump side: names, peers, queues. Connections must have both
- * ends in the tree; connections that nobody accepted yet, and descriptors on
- * their way, are refused by name.
+ * ends in the tree; connections that nobody accepted yet are
+ * refused by name. What waits is looked at when all tasks were seen.
  */
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct dumped {
 	uint32_t ino;
 	struct file_obj *f;
 	struct unix_sock *s;
-	size_t packets;
+	bool queued;
 };
 
 struct unix_dump {
@@ -86,6 +86,7 @@ static int unix_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 	struct unix_dump *ud = state(d);
 	const struct unix_sock *s;
 	struct sk_look sl;
+	char who[96];
 	int r = sk_look(l, &sl, e);
 
 	if (!r)
@@ -102,8 +103,10 @@ static int unix_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 	s = unix_table_find(&ud->before, (uint32_t)l->st.st_ino);
 	if (!s || !s->peer || survey_socket(d, s->peer))
 		return 0;
-	/* In a listener's queue: accepted in a moment, or the dump will say. */
-	return unix_table_find(&ud->before, s->peer) ? refuse_peer(l, &ud->before, s, e) : 0;
+	/* In flight, or in a listener's queue: received in a moment, or the dump will say. */
+	if (!unix_table_find(&ud->before, s->peer) || !survey_who(s->peer, who, sizeof(who)))
+		return 0;
+	return refuse_peer(l, &ud->before, s, e);
 }
 
 /* The directory that makes the relative @name mean @path; NULL when it cannot be told. */
@@ -206,20 +209,21 @@ static void fill_entry(struct fd_dump *d, const struct fd_look *l, const struct 
 	ue->ns_id = sk_ns_id(d);
 }
 
-static int dump_queue(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
-		      const struct unix_sock *s, size_t *packets, struct err *e)
+static int look_queue(const struct fd_look *l, struct dumped *x, UnixSkEntry *ue, struct err *e)
 {
-	const struct unix_sock *p = unix_table_find(&d->unixes->now, s->peer);
 	char text[UNIX_TEXT];
+	bool reset;
+	int r;
 
-	*packets = 0;
-	if (s->state != TCP_LISTEN)
-		return sk_queue_dump(d, f, l, s->type, p ? p->name : "", p ? p->name_len : 0,
-				     packets, e);
-	if (!s->pending && !s->rqueue)
+	if (x->s->state != TCP_LISTEN) {
+		r = sk_queue_look(l, x->s->type, x->s->shutdown, &x->queued, &reset, e);
+		ue->has_reset = ue->reset = !r && reset;
+		return r;
+	}
+	if (!x->s->pending && !x->s->rqueue)
 		return 0;
-	sock_text(s, text, sizeof(text));
-	fd_refuse(l, e, "listening %s: %u connections wait to be accepted", text, s->rqueue);
+	sock_text(x->s, text, sizeof(text));
+	fd_refuse(l, e, "listening %s: %u connections wait to be accepted", text, x->s->rqueue);
 	return err_hint(e, "try again when the server has accepted them");
 }
 
@@ -227,7 +231,7 @@ static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 {
 	UnixSkEntry *ue = pool_msg(d->m->pool, UnixSkEntry, unix_sk_entry__init);
 	struct unix_dump *ud = state(d);
-	struct dumped dd = { (uint32_t)l->st.st_ino, f, NULL, 0 };
+	struct dumped dd = { (uint32_t)l->st.st_ino, f, NULL, false };
 	struct sk_look sl;
 	int r = sk_look(l, &sl, e);
 
@@ -255,7 +259,7 @@ static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 	if (!r)
 		r = fown_dump(d, l, &ue->fown, e);
 	if (!r)
-		r = dump_queue(d, f, l, dd.s, &dd.packets, e);
+		r = look_queue(l, &dd, ue, e);
 	if (!r)
 		pool_push(d->m->pool, ud->v, ud->n, dd);
 	return r;
@@ -327,17 +331,37 @@ static int check_one(struct fd_dump *d, struct unix_dump *ud, const struct dumpe
 	}
 	if (!x->s->peer || p->s->peer == x->ino)
 		return 0;
-	/* A peer that does not look back: found again by its name, and only it may have sent. */
+	/* A peer that does not look back: found again by its name. */
 	sock_text(p->s, text, sizeof(text));
 	if (!p->s->name_len)
 		return fd_refuse(
 			l, e, "it is connected to the %s, which is nameless and has another peer",
 			text);
-	if (x->packets)
-		return fd_refuse(l, e,
-				 "datagrams wait in a socket that was connected to %s meanwhile",
-				 text);
 	return 0;
+}
+
+/* What waits may hold further sockets, which then come to the end of the list. */
+static int unix_dump_more(struct fd_dump *d, struct err *e)
+{
+	struct unix_dump *ud = d->unixes;
+	int r = 0;
+
+	for (size_t i = 0; ud && i < ud->n && !r; i++) {
+		struct file_obj *f = ud->v[i].f;
+		const struct unix_sock *s = ud->v[i].s;
+		struct fd_look *l;
+
+		if (!ud->v[i].queued)
+			continue;
+		l = pool_alloc(d->m->pool, sizeof(*l));
+		look_of(f, l);
+		l->copy = fd_dump_copy(f, e);
+		if (l->copy < 0)
+			return l->copy;
+		r = sk_queue_dump(d, f, l, s->type, s->shutdown, e);
+		fd_look_close(l);
+	}
+	return r;
 }
 
 static int unix_dump_end(struct fd_dump *d, struct err *e)
@@ -360,6 +384,7 @@ const struct file_kind file_kind_unix = {
 	.check_copy = true,
 	.check = unix_check,
 	.dump = unix_dump,
+	.dump_more = unix_dump_more,
 	.dump_end = unix_dump_end,
 	FILE_KIND_ENTRY(usk, UnixSkEntry),
 	.read = unix_read,

@@ -222,19 +222,11 @@ static void add_named(struct maker *mk, const struct unix_restore *ur, struct fi
 	bind_here(&pl, k->call);
 	if (ue->state == TCP_LISTEN)
 		on(&pl, SYS_listen, k->call, ue->backlog, 0);
-	if (k->role == UNIX_ALONE && k->queue.n) {
-		size_t sender = add_socket(mk, ue);
-
-		connect_to(&pl, sender);
-		maker_want(mk, sender, &fd_work(f)->kid_fd[0]);
-	}
 	for (size_t i = 0; i < ur->n; i++) {
 		struct unix_kid *o = unix_kid(ur->v[i]);
 
 		if (o->role == UNIX_ACCEPTED && o->listener == f)
 			accept_one(&pl, k->call, ur->v[i]);
-		else if (o->role == UNIX_ALONE && o->peer == f)
-			connect_to(&pl, o->call);
 	}
 	place_end(&pl);
 }
@@ -254,6 +246,7 @@ int unix_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
 		paths |= unix_is_path(&ur->v[i]->entry->usk->name);
 	}
 	add_sockets(mk, ur);
+	unix_senders_want(r, mk);
 	for (size_t i = 0; i < ur->n; i++)
 		if (unix_kid(ur->v[i])->role == UNIX_ACCEPTED && !unix_kid(ur->v[i])->listener)
 			add_accepted(mk, ur->v[i]);

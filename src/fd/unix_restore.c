@@ -153,6 +153,9 @@ static int assign(const struct model *m, const struct unix_restore *ur, struct f
 			return file_bad(f, e, "a peer without a connection");
 		return 0;
 	}
+	/* Two names found each other by connect; so do they again, when their data has been sent. */
+	if (mutual && f->entry->usk->name.len && p->entry->usk->name.len)
+		return 0;
 	/* Others write the kernel's state, which says no more than that somebody is connected to it. */
 	if (mutual || (ue->state == TCP_ESTABLISHED && !p && !(m->foreign && ue->name.len))) {
 		k->role = UNIX_PAIR;
@@ -194,32 +197,25 @@ int unix_read_end(struct fd_restore *r, struct err *e)
 		struct unix_kid *k = unix_kid(ur->v[i]);
 		const UnixSkEntry *ue = ur->v[i]->entry->usk;
 
+		ur->bytes += k->queue.bytes;
+		if (ue->has_reset && ue->reset && (k->peer || k->role == UNIX_ALONE))
+			return file_bad(ur->v[i], e, "an error of a connection whose end is there");
 		if (!k->queue.n || k->role != UNIX_ALONE)
 			continue;
-		if (unix_is_stream(ue->type) || !ue->name.len || k->peer)
+		if (unix_is_stream(ue->type) || !ue->name.len)
 			ret = file_bad(ur->v[i], e,
 				       "data waits in a socket that nothing could reach");
 	}
 	return ret;
 }
 
-static int send_queue(struct file_obj *f, const char *what, struct err *e)
-{
-	struct unix_kid *k = unix_kid(f);
-	int from = fd_work(f)->kid_fd[0];
-
-	if (!k->queue.n)
-		return 0;
-	if (from < 0 && k->peer)
-		from = k->peer->fd;
-	return sk_queue_send(from, &k->queue, what, e);
-}
-
-static int shut(struct file_obj *f, const char *what, struct err *e)
+static int shut(struct fd_restore *r, struct file_obj *f, const char *what, struct err *e)
 {
 	const UnixSkEntry *ue = f->entry->usk;
 
-	/* The end that was closed before the checkpoint goes now. */
+	/* The end that was closed before the checkpoint goes now; what it leaves unread makes the error. */
+	if (ue->has_reset && ue->reset && send(f->fd, "", 1, MSG_NOSIGNAL) != 1)
+		return err_sys(e, "send", "%s: to be left unread", what);
 	cleanup_close(&fd_work(f)->kid_fd[0]);
 	fd_work(f)->kid_fd[0] = -EBADF;
 	if (!ue->has_shutdown || ue->shutdown == SK_SHUTDOWN__NONE)
@@ -229,7 +225,7 @@ static int shut(struct file_obj *f, const char *what, struct err *e)
 	return 0;
 }
 
-static int settle(struct file_obj *f, const char *what, struct err *e)
+static int settle(struct fd_restore *r, struct file_obj *f, const char *what, struct err *e)
 {
 	const UnixSkEntry *ue = f->entry->usk;
 	int ret = sk_opts_restore(f->fd, ue->opts, what, e);
@@ -264,23 +260,23 @@ static int permissions(struct fd_restore *r, struct file_obj *f, const char *wha
 
 int unix_made(struct fd_restore *r, struct err *e)
 {
-	static int (*const steps[])(struct file_obj * f, const char *what, struct err *e) = {
-		send_queue,
-		shut,
-		settle,
+	static int (*const steps[])(struct fd_restore * r, struct file_obj * f, const char *what,
+				    struct err *e) = {
+		unix_send_queue, unix_connect_dgram, shut, settle, permissions,
 	};
 	struct unix_restore *ur = r->unixes;
 	char what[UNIX_TEXT];
 	int ret = 0;
 
-	for (size_t s = 0; ur && s <= ARRAY_SIZE(steps); s++) {
+	for (size_t s = 0; ur && s < ARRAY_SIZE(steps); s++) {
 		for (size_t i = 0; i < ur->n && !ret; i++) {
 			const UnixSkEntry *ue = ur->v[i]->entry->usk;
 
 			unix_text(ue->name.data, ue->name.len, ue->ino, what, sizeof(what));
-			ret = s < ARRAY_SIZE(steps) ? steps[s](ur->v[i], what, e) :
-						      permissions(r, ur->v[i], what, e);
+			ret = steps[s](r, ur->v[i], what, e);
 		}
 	}
+	if (ur)
+		unix_senders_done(r);
 	return ret;
 }
