@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Proves that a connection that nobody accepted yet is refused with the listener named, and can be accepted.
+ * Proves that data in a connection that nobody accepted yet is refused with the listener named, and can be accepted.
  */
-// refuse: connections wait to be accepted
+// refuse: that wait to be accepted, one has sent data already
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -22,6 +22,7 @@ int main(int argc, char **argv)
 	case_sys(listen(ls, 5));
 	c = case_sys(socket(AF_UNIX, SOCK_STREAM, 0));
 	case_sys(connect(c, (struct sockaddr *)&un, sizeof(un)));
+	case_sys(send(c, "x", 1, 0));
 	case_ready();
 
 	case_check(accept(ls, NULL, NULL) >= 0 && fcntl(c, F_GETFD) == 0, "the connection is dead");

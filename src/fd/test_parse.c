@@ -130,7 +130,8 @@ static void test_diag(void **state)
 	assert_memory_equal(s.name, "\0abc", 4);
 	assert_true(s.has_peer);
 	assert_int_equal(s.peer, 0);
-	assert_int_equal(s.pending, 55);
+	assert_int_equal(s.n_pending, 2);
+	assert_int_equal(s.pending[1], 66);
 	assert_int_equal(s.rqueue, 3);
 	assert_int_equal(s.wqueue, 128);
 	assert_int_equal(s.shutdown, 2);

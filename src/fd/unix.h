@@ -49,14 +49,16 @@ enum unix_role {
 	UNIX_PAIR,     /* an end without a name: made by socketpair */
 	UNIX_ACCEPTED, /* has the name of a listener: made by accept */
 	UNIX_CLIENT,   /* the other end of such a one */
+	UNIX_PENDING,  /* connected to a listener that has not accepted */
 };
 
 struct unix_kid {
 	enum unix_role role;
-	struct file_obj *peer;	   /* NULL: closed before the checkpoint, or none */
-	struct file_obj *listener; /* of UNIX_ACCEPTED; NULL: gone, made for a moment */
-	bool first;		   /* of a pair: makes both */
-	size_t call;		   /* of the maker: whose result is our number there */
+	struct file_obj *peer; /* NULL: closed before the checkpoint, or none */
+	struct file_obj
+		*listener; /* of UNIX_ACCEPTED (NULL: gone, made for a moment), UNIX_PENDING */
+	bool first;	   /* of a pair: makes both */
+	size_t call;	   /* of the maker: whose result is our number there */
 	struct sk_queue queue;
 };
 

@@ -22,7 +22,8 @@ static void parse_attr(struct pool *pool, const struct rtattr *a, struct unix_so
 		s->peer = sk_diag_u32(a);
 		break;
 	case UNIX_DIAG_ICONS:
-		s->pending = sk_diag_u32(a);
+		s->n_pending = RTA_PAYLOAD(a) / sizeof(*s->pending);
+		s->pending = pool_dup(pool, RTA_DATA(a), s->n_pending * sizeof(*s->pending));
 		break;
 	case UNIX_DIAG_RQLEN:
 		if (RTA_PAYLOAD(a) < sizeof(rq))

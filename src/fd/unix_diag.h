@@ -17,7 +17,8 @@ struct unix_sock {
 	uint32_t rqueue, wqueue; /* listeners: connections that wait, their limit */
 	const char *name;	 /* as bound, not terminated; in the pool */
 	size_t name_len;
-	uint32_t pending; /* of a listener: the first socket that waits, 0 when none */
+	uint32_t *pending; /* of a listener: who waits, in order; 0: closed meanwhile */
+	size_t n_pending;
 };
 
 struct unix_table {

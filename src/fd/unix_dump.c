@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Unix sockets, dump side: names, peers, queues. Connections must have both
- * ends in the tree; connections that nobody accepted yet are
- * refused by name. What waits is looked at when all tasks were seen.
+ * ends in the tree; connections that nobody accepted yet must
+ * have sent nothing. What waits is looked at when all tasks were seen.
  */
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -211,20 +211,14 @@ static void fill_entry(struct fd_dump *d, const struct fd_look *l, const struct 
 
 static int look_queue(const struct fd_look *l, struct dumped *x, UnixSkEntry *ue, struct err *e)
 {
-	char text[UNIX_TEXT];
 	bool reset;
 	int r;
 
-	if (x->s->state != TCP_LISTEN) {
-		r = sk_queue_look(l, x->s->type, x->s->shutdown, &x->queued, &reset, e);
-		ue->has_reset = ue->reset = !r && reset;
-		return r;
-	}
-	if (!x->s->pending && !x->s->rqueue)
+	if (x->s->state == TCP_LISTEN)
 		return 0;
-	sock_text(x->s, text, sizeof(text));
-	fd_refuse(l, e, "listening %s: %u connections wait to be accepted", text, x->s->rqueue);
-	return err_hint(e, "try again when the server has accepted them");
+	r = sk_queue_look(l, x->s->type, x->s->shutdown, &x->queued, &reset, e);
+	ue->has_reset = ue->reset = !r && reset;
+	return r;
 }
 
 static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
@@ -325,6 +319,8 @@ static int check_one(struct fd_dump *d, struct unix_dump *ud, const struct dumpe
 		if (x->s->state != TCP_ESTABLISHED)
 			return 0;
 		/* A peer that was closed has shut us down; one without a file waits in a queue. */
+		if (x->f->entry->usk->has_listener)
+			return 0;
 		if (!x->s->peer && (x->s->shutdown & 3) != 3)
 			return fd_refuse(l, e, "its connection has not been accepted yet");
 		return check_listener(ud, x, l, e);
@@ -338,6 +334,58 @@ static int check_one(struct fd_dump *d, struct unix_dump *ud, const struct dumpe
 			l, e, "it is connected to the %s, which is nameless and has another peer",
 			text);
 	return 0;
+}
+
+static int refuse_pending(const struct dumped *x, const char *why, struct err *e)
+{
+	struct fd_look l;
+	char text[UNIX_TEXT];
+
+	look_of(x->f, &l);
+	sock_text(x->s, text, sizeof(text));
+	fd_refuse(&l, e, "of the %u connections to listening %.100s that wait to be accepted, %s",
+		  x->s->rqueue, text, why);
+	return err_hint(e, "try again when the server has accepted them");
+}
+
+/* What a client has sent lies out of reach until the server accepts: only that it is there can be seen. */
+static int link_client(const struct dumped *x, struct dumped *client, uint32_t place, struct err *e)
+{
+	UnixSkEntry *ue = client->f->entry->usk;
+	_cleanup_close_ int fd = fd_dump_copy(client->f, e);
+	int sent;
+
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, SIOCOUTQ, &sent))
+		return err_sys(e, "ioctl", "pid %d, fd %d: SIOCOUTQ", client->f->owner->host,
+			       client->f->owner_fd);
+	if (sent)
+		return refuse_pending(x, "one has sent data already", e);
+	ue->has_listener = ue->has_place = 1;
+	ue->listener = x->ino;
+	ue->place = place;
+	return 0;
+}
+
+static int link_pending(struct unix_dump *ud, const struct dumped *x, struct err *e)
+{
+	int r = 0;
+
+	if (x->s->state != TCP_LISTEN)
+		return 0;
+	if (x->s->n_pending != x->s->rqueue)
+		return refuse_pending(x, "not all are shown by the kernel", e);
+	for (size_t i = 0; i < x->s->n_pending && !r; i++) {
+		struct dumped *client = x->s->pending[i] ? find(ud, x->s->pending[i]) : NULL;
+
+		if (!x->s->pending[i])
+			return refuse_pending(x, "one was closed by its client", e);
+		if (!client)
+			return refuse_pending(x, "one is from outside the tree", e);
+		r = link_client(x, client, (uint32_t)i, e);
+	}
+	return r;
 }
 
 /* What waits may hold further sockets, which then come to the end of the list. */
@@ -372,6 +420,8 @@ static int unix_dump_end(struct fd_dump *d, struct err *e)
 	if (!ud || !ud->n)
 		return 0;
 	qsort(ud->v, ud->n, sizeof(*ud->v), cmp_dumped);
+	for (size_t i = 0; i < ud->n && !r; i++)
+		r = link_pending(ud, &ud->v[i], e);
 	for (size_t i = 0; i < ud->n && !r; i++)
 		r = check_one(d, ud, &ud->v[i], e);
 	return r;

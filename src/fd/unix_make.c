@@ -8,6 +8,7 @@
  * Runs in: the coordinator, which only writes the program; the root stub runs it.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 
 #include "fd/unix.h"
@@ -111,7 +112,7 @@ static void add_sockets(struct maker *mk, const struct unix_restore *ur)
 	for (size_t i = 0; i < ur->n; i++) {
 		struct unix_kid *k = unix_kid(ur->v[i]);
 
-		if (k->role == UNIX_ALONE || k->role == UNIX_CLIENT) {
+		if (k->role == UNIX_ALONE || k->role == UNIX_CLIENT || k->role == UNIX_PENDING) {
 			k->call = add_socket(mk, ur->v[i]->entry->usk);
 			maker_want(mk, k->call, &ur->v[i]->fd);
 		} else if (k->role == UNIX_PAIR && k->first) {
@@ -212,6 +213,33 @@ static void add_accepted(struct maker *mk, struct file_obj *f)
 	place_end(&pl);
 }
 
+static int cmp_place(const void *a, const void *b)
+{
+	const struct file_obj *x = *(struct file_obj *const *)a, *y = *(struct file_obj *const *)b;
+	uint32_t p = x->entry->usk->place, q = y->entry->usk->place;
+
+	return p < q ? -1 : p > q;
+}
+
+/* Last, as those before them were accepted already; in their order. */
+static void add_pending(struct place *pl, const struct unix_restore *ur, struct file_obj *ls)
+{
+	struct file_obj **v = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ur->n; i++)
+		if (unix_kid(ur->v[i])->role == UNIX_PENDING && unix_kid(ur->v[i])->listener == ls)
+			pool_push(pl->mk->m->pool, v, n, ur->v[i]);
+	if (!n)
+		return;
+	qsort(v, n, sizeof(*v), cmp_place);
+	/* The queue may have been longer once: room for all, then what it was. */
+	on(pl, SYS_listen, unix_kid(ls)->call, n, 0);
+	for (size_t i = 0; i < n; i++)
+		connect_to(pl, unix_kid(v[i])->call);
+	on(pl, SYS_listen, unix_kid(ls)->call, pl->ue->backlog, 0);
+}
+
 static void add_named(struct maker *mk, const struct unix_restore *ur, struct file_obj *f)
 {
 	const UnixSkEntry *ue = f->entry->usk;
@@ -228,6 +256,7 @@ static void add_named(struct maker *mk, const struct unix_restore *ur, struct fi
 		if (o->role == UNIX_ACCEPTED && o->listener == f)
 			accept_one(&pl, k->call, ur->v[i]);
 	}
+	add_pending(&pl, ur, f);
 	place_end(&pl);
 }
 

@@ -126,6 +126,20 @@ static void assign_ends(const struct unix_restore *ur, struct file_obj *a, struc
 		unix_kid(server == a ? b : a)->role = UNIX_CLIENT;
 }
 
+static int assign_pending(const struct unix_restore *ur, struct file_obj *f, struct err *e)
+{
+	const UnixSkEntry *ue = f->entry->usk;
+	struct file_obj *ls = by_ino(ur, ue->listener);
+
+	if (!ls || ls->entry->usk->state != TCP_LISTEN || ls->entry->usk->type != ue->type ||
+	    ue->state != TCP_ESTABLISHED || ue->peer)
+		return file_bad(f, e, "it waits for inode %u, which is no listener for it",
+				ue->listener);
+	unix_kid(f)->role = UNIX_PENDING;
+	unix_kid(f)->listener = ls;
+	return 0;
+}
+
 static int assign(const struct model *m, const struct unix_restore *ur, struct file_obj *f,
 		  struct err *e)
 {
@@ -146,6 +160,8 @@ static int assign(const struct model *m, const struct unix_restore *ur, struct f
 		k->peer = p;
 		unix_kid(p)->peer = f;
 	}
+	if (ue->has_listener)
+		return assign_pending(ur, f, e);
 	if (unix_is_stream(ue->type)) {
 		if (ue->state == TCP_ESTABLISHED)
 			assign_ends(ur, f, p);
@@ -200,6 +216,8 @@ int unix_read_end(struct fd_restore *r, struct err *e)
 		ur->bytes += k->queue.bytes;
 		if (ue->has_reset && ue->reset && (k->peer || k->role == UNIX_ALONE))
 			return file_bad(ur->v[i], e, "an error of a connection whose end is there");
+		if (k->queue.n && k->role == UNIX_PENDING)
+			ret = file_bad(ur->v[i], e, "data from a server that has not accepted");
 		if (!k->queue.n || k->role != UNIX_ALONE)
 			continue;
 		if (unix_is_stream(ue->type) || !ue->name.len)
