@@ -282,18 +282,21 @@ static int step_seize(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
 	uint64_t deadline = now_us() + c->o->timeout * 1000000ull;
-	struct err vfork = { 0 };
+	struct err again = { 0 };
 
 	for (;;) {
 		int r = seize(c, deadline, e);
 
+		/* One that was killed before the freeze dies when it is thawed to be stopped. */
+		if (r == -ESRCH && proc_is_alive(c->o->tree))
+			r = -EAGAIN;
 		/* One that has still not stopped is traced by ourselves: the reason is the old one. */
-		if (r && r != -EAGAIN && r != -ECANCELED && vfork.code) {
-			*e = vfork;
+		if (r && r != -EAGAIN && r != -ECANCELED && again.code) {
+			*e = again;
 			return r;
 		}
 		if (r == -EAGAIN)
-			vfork = *e;
+			again = *e;
 		if (r != -EAGAIN || now_us() + STOP_PAUSE_US > deadline || cancelled())
 			return r;
 		err_clear(e);

@@ -158,6 +158,14 @@ bool proc_is_exiting(const struct proc_stat *s)
 	return s->flags & PF_EXITING || s->state == 'Z' || s->state == 'X';
 }
 
+bool proc_is_alive(pid_t pid)
+{
+	struct proc_stat st;
+	struct err e = { 0 };
+
+	return !proc_stat_read(pid, &st, &e) && !proc_is_exiting(&st);
+}
+
 int proc_thread_stat_read(pid_t pid, pid_t tid, struct proc_stat *ret, struct err *e)
 {
 	char path[64];

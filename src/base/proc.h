@@ -29,6 +29,7 @@ struct proc_stat {
 int proc_stat_read(pid_t pid, struct proc_stat *ret, struct err *e);
 /* It is dead, or on its way there: it runs no code of its own any more. */
 bool proc_is_exiting(const struct proc_stat *s);
+bool proc_is_alive(pid_t pid);
 int proc_thread_stat_read(pid_t pid, pid_t tid, struct proc_stat *ret, struct err *e);
 
 #define PROC_NSPID_MAX 32

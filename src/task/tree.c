@@ -178,13 +178,9 @@ static size_t count_leaving(const struct model *m)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < m->n_tasks; i++) {
-		struct proc_stat st;
-		struct err none = { 0 };
-
+	for (size_t i = 0; i < m->n_tasks; i++)
 		if (m->tasks[i]->state != TASK_ZOMBIE && !m->tasks[i]->leader_dead)
-			n += proc_stat_read(m->tasks[i]->host, &st, &none) || proc_is_exiting(&st);
-	}
+			n += !proc_is_alive(m->tasks[i]->host);
 	return n;
 }
 
