@@ -204,6 +204,20 @@ static int build_gadget(struct build *b, const struct mem_file_ops *ops, int roo
 	return 0;
 }
 
+/* The kernel maps code and data together; what the program had unmapped goes again. */
+static void build_vdso(struct build *b)
+{
+	struct mem_task *mt = mem_task(b->m, b->t);
+	const struct vdso_layout *v = &mem_state(b->m)->vdso;
+
+	if (!mt->vvar && !mt->vdso)
+		return;
+	mem_call_vdso(b->p, mt->vvar);
+	if (!mt->vdso)
+		prog_call(b->p, "unmap the code of the vDSO", SYS_munmap, mt->vvar + v->data,
+			  v->size);
+}
+
 int mem_build(struct build *b, const struct mem_file_ops *ops, int root_fd, struct err *e)
 {
 	struct mem_task *mt = mem_task(b->m, b->t);
@@ -212,9 +226,8 @@ int mem_build(struct build *b, const struct mem_file_ops *ops, int root_fd, stru
 	r = build_mm(b, ops, root_fd, e);
 	if (r)
 		return r;
-	if (mt->vdso)
-		mem_call_vdso(b->p, mt->vvar);
-	else
+	build_vdso(b);
+	if (!mt->vdso)
 		r = build_gadget(b, ops, root_fd, e);
 	if (!r)
 		r = build_maps(b, ops, root_fd, e);

@@ -183,6 +183,8 @@ int mem_dump_maps(struct model *m, struct task *t, const struct mem_file_ops *op
 	if (!r)
 		r = dump_exe(&d, e);
 	if (!r)
+		r = special_check(&d, lines, n, e);
+	if (!r)
 		r = dump_vmas(&d, lines, n, e);
 	if (!r)
 		r = dump_mm(&d, e);

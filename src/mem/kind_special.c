@@ -52,6 +52,30 @@ static int special_dump(struct mem_dump *d, const struct map_line *l, struct vma
 	return 0;
 }
 
+/* As a whole, too: a restore can put all of it back, all but the code, or nothing. */
+int special_check(struct mem_dump *d, const struct map_line *lines, size_t n, struct err *e)
+{
+	const struct map_line *code = NULL, *first = NULL, *last = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct map_line *l = &lines[i];
+
+		if (vdso_match(d->s, l)) {
+			if (code || (first && last->end != l->start))
+				return special_refuse(d, l, e);
+			code = l;
+		} else if (vvar_match(d->s, l)) {
+			if (code || (last && last->end != l->start))
+				return special_refuse(d, l, e);
+			first = first ? first : l;
+			last = l;
+		}
+	}
+	if (first ? last->end - first->start != d->s->vdso.data : code && d->s->vdso.data)
+		return special_refuse(d, first ? first : code, e);
+	return 0;
+}
+
 const struct vma_kind kind_vdso = {
 	.name = "vDSO",
 	.status = VMA_VDSO | VMA_ANON_PRIVATE,

@@ -160,7 +160,7 @@ struct mem_task {
 	VmaEntry **guards;
 	size_t n_guards;
 	uint64_t vdso;	 /* address of the final [vdso], 0: none */
-	uint64_t vvar;	 /* lowest address of its data */
+	uint64_t vvar;	 /* lowest address of its data, which may be there without code */
 	uint64_t gadget; /* in the task's own text, when there is no vDSO */
 	/* after mem_build(): reads whose results must be whole */
 	struct mem_expect {
@@ -170,6 +170,9 @@ struct mem_task {
 	size_t n_expect;
 };
 struct mem_task *mem_task(struct model *m, struct task *t);
+
+/* kind_special.c: refuses what is left of the vDSO when it is not what a restore can make. */
+int special_check(struct mem_dump *d, const struct map_line *lines, size_t n, struct err *e);
 
 /* A live thread's id, through which /proc shows the memory even when the leader is dead. */
 pid_t mem_tid(const struct task *t);

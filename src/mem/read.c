@@ -258,9 +258,12 @@ static int check_vdso(struct model *m, struct task *t, struct mem_task *mt, stru
 			return vdso_refuse(t, "there are two of them", e);
 		code = ve;
 	}
-	if (!code)
-		return data ? vdso_refuse(t, "it has data pages, but no code", e) : 0;
-	if (data != ours->data || (data && low + data != code->start))
+	/* A program may have unmapped the code alone (valgrind does). */
+	if (!code && (!data || data == ours->data)) {
+		mt->vvar = data ? low : 0;
+		return 0;
+	}
+	if (!code || data != ours->data || (data && low + data != code->start))
 		return vdso_refuse(t, "this kernel's is laid out differently", e);
 	if (code->end - code->start != ours->size)
 		return vdso_refuse(t, "this kernel's has another size", e);
@@ -337,19 +340,26 @@ int mem_read(struct model *m, struct err *e)
 
 int mem_ranges(struct model *m, uint64_t (**ret)[2], size_t *ret_n, struct err *e)
 {
+	const struct mem_state *s = mem_state(m);
 	uint64_t(*v)[2];
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->n_tasks; i++)
-		n += m->tasks[i]->n_vmas;
+		n += m->tasks[i]->n_vmas + 1;
 	v = pool_alloc(m->pool, (n + 1) * sizeof(*v));
 	n = 0;
 	for (size_t i = 0; i < m->n_tasks; i++) {
 		const struct task *t = m->tasks[i];
+		const struct mem_task *mt = (const struct mem_task *)t->mm;
 
 		for (size_t k = 0; k < t->n_vmas; k++, n++) {
 			v[n][0] = t->vmas[k].e->start;
 			v[n][1] = t->vmas[k].e->end;
+		}
+		/* The code that is there for a moment, see build_vdso(). */
+		if (mt && mt->vvar && !mt->vdso) {
+			v[n][0] = mt->vvar + s->vdso.data;
+			v[n++][1] = mt->vvar + s->vdso.data + s->vdso.size;
 		}
 	}
 	*ret = v;

@@ -350,7 +350,7 @@ static const struct {
 	{ c_memfd, ERR_IMAGE, "no memfd of this checkpoint" },
 	{ c_hugetlb, ERR_UNSUPPORTED, "huge pages" },
 	{ c_vdso_no_data, ERR_CONFLICT, "laid out differently" },
-	{ c_vvar_alone, ERR_CONFLICT, "no code" },
+	{ c_vvar_alone, ERR_CONFLICT, "laid out differently" },
 };
 
 static void test_corrupt(void **state)
