@@ -15,4 +15,3 @@ run() {
 	done
 	[ $i -gt 1 ] || echo "only one round"
 }
-progress() { lines "$W/rounds"; }

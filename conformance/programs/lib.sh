@@ -8,8 +8,11 @@
 # and "# needs:" names the commands without which it is skipped. What is said inside goes to $T/said; every word of
 # it is a failure. Clients live inside the tree or come anew: connections to the outside cannot be checkpointed.
 W=$T/w
+programs=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 verify() { :; }
+# How much progress is waited for before a dump and after a restore.
+step=3
 
 # ---- inside
 
@@ -27,9 +30,19 @@ ended() {
 		[ $st = 0 ] || echo "pid $p ended with status $st"
 	done
 }
+# stress STRESSORS...: stress-ng, which verifies what it does, round after round.
+stress() {
+	ready
+	while [ ! -e "$T/go" ]; do
+		stress-ng --verify --temp-path "$W" --log-file "$W/log" "$@" >out 2>&1 || { echo "status $?"; grep -E 'fail|error|unsucc' out; }
+		echo >>rounds
+	done
+}
 
 # ---- outside
 
+# Unless a script counts something else.
+progress() { lines "$W/rounds"; }
 lines() { cat "$@" 2>/dev/null | wc -l; }
 grown() { [ "$(progress)" -gt "$1" ]; }
 said() { cat "$T/said" 2>/dev/null | head -c 600; }
@@ -37,7 +50,7 @@ said() { cat "$T/said" 2>/dev/null | head -c 600; }
 # Before each dump: the program gets on, and is at a random point of its work.
 under_load() {
 	[ -z "$(said)" ] || fail "$1: it said: $(said)"
-	wait_for grown "$(($(progress) + 3))" || fail "$1: it does not get on"
+	wait_for grown "$(($(progress) + step))" || fail "$1: it does not get on"
 	sleep "0.$(printf %03d $((RANDOM % 200)))"
 }
 # All of it is gone after the dump: nothing moves any more.
@@ -51,7 +64,7 @@ all_gone() { # WHAT PIDS...
 }
 goes_on() {
 	local bad
-	wait_for grown "$(($(progress) + 3))" || fail "$1: it does not go on; it said: $(said)"
+	wait_for grown "$(($(progress) + step))" || fail "$1: it does not go on; it said: $(said)"
 	[ -z "$(said)" ] || fail "$1: it said: $(said)"
 	bad=$(verify)
 	[ -z "$bad" ] || fail "$1: $bad"

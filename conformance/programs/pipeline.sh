@@ -12,4 +12,3 @@ run() {
 		echo "$i" >>"$W/rounds"
 	done
 }
-progress() { lines "$W/rounds"; }
