@@ -39,7 +39,11 @@ static struct setting {
 	{ .a = { .policy = 1, .priority = 3 }, .nice_then = 5 },
 	{ .a = { .policy = 2, .priority = 4, .flags = 1 } },
 	{ .a = { .policy = 6, .runtime = 1 * MS, .deadline = 50 * MS, .period = 100 * MS } },
-	{ .a = { .policy = 6, .flags = 3, .runtime = 2 * MS, .deadline = 90 * MS, .period = 90 * MS } },
+	{ .a = { .policy = 6,
+		 .flags = 3,
+		 .runtime = 2 * MS,
+		 .deadline = 90 * MS,
+		 .period = 90 * MS } },
 };
 #define N (sizeof(settings) / sizeof(settings[0]))
 static pthread_barrier_t is_set, may_check;
@@ -49,7 +53,8 @@ static void look(char *buf, size_t size)
 	struct attr a = { 0 };
 
 	case_sys(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0));
-	snprintf(buf, size, "policy %u flags %llx nice %d/%d priority %u times %llu %llu %llu io %ld",
+	snprintf(buf, size,
+		 "policy %u flags %llx nice %d/%d priority %u times %llu %llu %llu io %ld",
 		 a.policy, (unsigned long long)a.flags, a.nice, getpriority(PRIO_PROCESS, 0),
 		 a.priority, (unsigned long long)a.runtime, (unsigned long long)a.deadline,
 		 (unsigned long long)a.period, syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0));
