@@ -72,27 +72,13 @@ static const struct mem_file_ops file_ops = {
 	.file_for_map = fd_file_for_map,
 };
 
-static int sum_up(const struct options *o, struct err_list *problems, struct err *e)
-{
-	char object[48];
-
-	if (!problems->n)
-		return 0;
-	*e = problems->v[0];
-	if (problems->n == 1)
-		return -e->code;
-	snprintf(object, sizeof(object), "the tree of pid %d", o->tree);
-	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
-		       "%zu things stand in the way", problems->n);
-}
-
 /* Nothing is touched while anything is known to stand in the way. */
 static int step_preflight(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
 	int r = preflight_look(c->o, c->problems, e);
 
-	return r ? r : sum_up(c->o, c->problems, e);
+	return r ? r : preflight_sum_up(c->o, c->problems, e);
 }
 
 static int step_images(void *ctx, struct err *e)

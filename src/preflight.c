@@ -266,6 +266,20 @@ int preflight_look(const struct options *o, struct err_list *problems, struct er
 	return 0;
 }
 
+int preflight_sum_up(const struct options *o, struct err_list *problems, struct err *e)
+{
+	char object[48];
+
+	if (!problems->n)
+		return 0;
+	*e = problems->v[0];
+	if (problems->n == 1)
+		return -e->code;
+	snprintf(object, sizeof(object), "the tree of pid %d", o->tree);
+	return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+		       "%zu things stand in the way", problems->n);
+}
+
 struct worker_look {
 	const struct options *o;
 	struct err_list *problems;

@@ -11,5 +11,7 @@ struct options;
 int preflight_not_ourselves(const struct options *o, struct err *e);
 /* All that stands in the way; for a worker, whom a filesystem may hold up for ever. */
 int preflight_look(const struct options *o, struct err_list *problems, struct err *e);
+/* One error for them all; 0 when there is none. */
+int preflight_sum_up(const struct options *o, struct err_list *problems, struct err *e);
 
 #endif
