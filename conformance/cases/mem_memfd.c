@@ -4,6 +4,7 @@
  * with the descriptor closed or open, written before a seal against writing,
  * read-only under one, huge and sparse.
  */
+// flavours: plain ns
 // kinds: mem-memfd_shared mem-memfd_private
 #include <sys/mman.h>
 #include <sys/wait.h>
