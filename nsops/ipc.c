@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The IPC namespace: its limits (ipcns-var-*.img). Objects in it (System V
- * segments, semaphores, message queues, POSIX queues) are found and refused by
- * name. Limits and lists show the namespace of whoever opens the files.
+ * The IPC namespace: its limits (ipcns-var-*.img), and the table of the kinds of
+ * objects in it. Limits and lists show the namespace of whoever opens the files,
+ * so all of it happens in helpers inside.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "base/io.h"
 #include "base/nshelper.h"
 #include "image/image.h"
-#include "nsops/nsops-internal.h"
+#include "nsops/ipc-internal.h"
 
 /* What a fresh namespace has (include/uapi/linux/{sem,msg,shm}.h, linux/ipc_namespace.h). */
 #define SHM_ALL_DEFAULT (ULONG_MAX - (1ul << 24))
@@ -54,16 +54,17 @@ static const struct ipc_var ipc_vars[] = {
 	VAR("fs/mqueue/msgsize_max", mq_msgsize_max, false, 8192),
 	OPT("fs/mqueue/msg_default", mq_msg_default, 10),
 	OPT("fs/mqueue/msgsize_default", mq_msgsize_default, 8192),
+	OPT("kernel/msg_next_id", msg_next_id, UINT32_MAX),
+	OPT("kernel/sem_next_id", sem_next_id, UINT32_MAX),
+	OPT("kernel/shm_next_id", shm_next_id, UINT32_MAX),
 };
 
 #define N_SEM 4
-static const uint32_t sem_fresh[N_SEM] = { 32000, 1024000000, 500, 32000 };
 
-struct ipc_state {
+struct ipc_limits {
 	uint64_t vars[ARRAY_SIZE(ipc_vars)];
 	bool has[ARRAY_SIZE(ipc_vars)];
 	uint32_t sem[N_SEM];
-	char objects[4][96]; /* one of each kind, if any */
 };
 
 static void var_set(IpcVarEntry *v, const struct ipc_var *d, uint64_t value)
@@ -87,7 +88,7 @@ static uint64_t var_get(const IpcVarEntry *v, const struct ipc_var *d)
 	return d->wide ? *(const uint64_t *)at : *(const uint32_t *)at;
 }
 
-static int vars_read(struct ipc_state *s, struct err *e)
+static int vars_read(struct ipc_limits *s, struct err *e)
 {
 	char path[64], buf[128];
 	ssize_t n;
@@ -104,6 +105,9 @@ static int vars_read(struct ipc_state *s, struct err *e)
 			return err_sys(e, "read", "%s", path);
 		}
 		s->vars[i] = strtoull(buf, NULL, 10);
+		/* No next id is -1. */
+		if (!ipc_vars[i].wide)
+			s->vars[i] = (uint32_t)s->vars[i];
 	}
 	n = read_text_at(AT_FDCWD, "/proc/sys/kernel/sem", buf, sizeof(buf));
 	if (n < 0 ||
@@ -111,28 +115,6 @@ static int vars_read(struct ipc_state *s, struct err *e)
 		errno = n < 0 ? (int)-n : EIO;
 		return err_sys(e, "read", "/proc/sys/kernel/sem");
 	}
-	return 0;
-}
-
-/* The second line of a /proc/sysvipc file is its first object. */
-static int sysv_first(const char *name, const char *what, char *ret, size_t size, struct err *e)
-{
-	char path[64], *next;
-	_cleanup_free_ char *text = NULL;
-	ssize_t n;
-	int key, id;
-
-	snprintf(path, sizeof(path), "/proc/sysvipc/%s", name);
-	n = read_text_alloc(AT_FDCWD, path, &text);
-	if (n == -ENOENT)
-		return 0;
-	if (n < 0) {
-		errno = (int)-n;
-		return err_sys(e, "read", "%s", path);
-	}
-	next = strchr(text, '\n');
-	if (next && sscanf(next + 1, "%d %d", &key, &id) == 2)
-		snprintf(ret, size, "%s %d (key 0x%x)", what, id, (unsigned)key);
 	return 0;
 }
 
@@ -159,72 +141,76 @@ static int mqueue_first(char *ret, size_t size, struct err *e)
 	return 0;
 }
 
-static int state_read(void *arg, void *ret, struct err *e)
-{
-	struct ipc_state *s = ret;
-	const size_t size = sizeof(s->objects[0]);
-	int r = vars_read(s, e);
+static const struct ipc_kind *const ipc_kinds[] = {
+	&ipc_kind_shm,
+	&ipc_kind_sem,
+	&ipc_kind_msg,
+};
 
-	if (!r)
-		r = sysv_first("shm", "shared memory segment", s->objects[0], size, e);
-	if (!r)
-		r = sysv_first("sem", "semaphore set", s->objects[1], size, e);
-	if (!r)
-		r = sysv_first("msg", "message queue", s->objects[2], size, e);
-	if (!r)
-		r = mqueue_first(s->objects[3], size, e);
-	return r;
+void ipc_list_kinds(kind_fn *fn, void *ctx)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ipc_kinds); i++)
+		fn(ctx, ipc_kinds[i]->name, NULL, NULL);
 }
 
-static int state_get(const struct ns *ns, struct ipc_state *s, struct err *e)
+static int check_inside(void *arg, void *ret, struct err *e)
 {
-	int r = ns_helper_call(ns->holder->host, CLONE_NEWIPC, state_read, NULL, s, e);
+	struct err b = { 0 };
+	char object[96] = "";
+	int r = mqueue_first(object, sizeof(object), e);
 
-	return r ? err_in(e, "IPC namespace of pid %d", ns->holder->host) : 0;
-}
-
-static int object_error(const char *object, struct err *e)
-{
-	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
-		"objects in an IPC namespace of the tree's own are not supported yet");
-	err_about(e, 0, "ipc object");
-	return err_hint(e, "remove it (ipcrm, mq_unlink) before the checkpoint");
+	if (r || !*object)
+		return r;
+	err_set(&b, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+		"POSIX message queues in an IPC namespace of the tree's own are not supported yet");
+	err_list_add(ret, &b);
+	return 0;
 }
 
 int ipc_preflight(struct model *m, const struct ns *ns, struct err_list *blockers, struct err *e)
 {
-	struct ipc_state s = { 0 };
-	int r = state_get(ns, &s, e);
+	int r = ns_helper_call(ns->holder->host, CLONE_NEWIPC, check_inside, NULL, blockers, e);
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(s.objects); i++) {
-		struct err b = { 0 };
-
-		if (!s.objects[i][0])
-			continue;
-		object_error(s.objects[i], &b);
-		err_list_add(blockers, &b);
-	}
-	return r;
+	return r ? err_in(e, "IPC namespace of pid %d", ns->holder->host) : 0;
 }
 
-int ipc_dump(struct model *m, const struct ns *ns, struct err *e)
+static int vars_dump(struct model *m, const struct ns *ns, struct err *e)
 {
 	IpcVarEntry v = IPC_VAR_ENTRY__INIT;
-	struct ipc_state s = { 0 };
-	int r = state_get(ns, &s, e);
+	struct ipc_limits s = { 0 };
+	int r = vars_read(&s, e);
 
 	if (r)
 		return r;
-	/* The list before the freeze was a warning; what counts is what is there now. */
-	for (size_t i = 0; i < ARRAY_SIZE(s.objects); i++)
-		if (s.objects[i][0])
-			return object_error(s.objects[i], e);
 	for (size_t i = 0; i < ARRAY_SIZE(ipc_vars); i++)
 		if (s.has[i] || !ipc_vars[i].has_off)
 			var_set(&v, &ipc_vars[i], s.vars[i]);
 	v.n_sem_ctls = N_SEM;
 	v.sem_ctls = s.sem;
 	return image_put_one(m->dir, IMG_IPC_VAR, ns->id, &v.base, e);
+}
+
+struct dump {
+	struct model *m;
+	const struct ns *ns;
+};
+
+static int dump_inside(void *arg, void *ret, struct err *e)
+{
+	const struct dump *d = arg;
+	int r = vars_dump(d->m, d->ns, e);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_kinds); i++)
+		r = ipc_kinds[i]->dump(d->m, d->ns, e);
+	return r;
+}
+
+int ipc_dump(struct model *m, const struct ns *ns, struct err *e)
+{
+	struct dump d = { m, ns };
+	int r = ns_helper_call(ns->holder->host, CLONE_NEWIPC, dump_inside, &d, NULL, e);
+
+	return r ? err_in(e, "IPC namespace of pid %d", ns->holder->host) : 0;
 }
 
 static int var_read(struct model *m, const struct ns *ns, IpcVarEntry **ret, struct err *e)
@@ -243,63 +229,113 @@ static int var_read(struct model *m, const struct ns *ns, IpcVarEntry **ret, str
 
 int ipc_read(struct model *m, const struct ns *ns, struct err *e)
 {
-	static const enum image_id ids[] = { IMG_IPCNS_SHM, IMG_IPCNS_SEM, IMG_IPCNS_MSG };
-	IpcVarEntry *v;
+	struct ipc_state *s = pool_alloc(m->pool, sizeof(*s));
+	int r = var_read(m, ns, &s->var, e);
 
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		struct image_in *in = NULL;
-		uint64_t left;
-		int r;
+	m->ipc_state = s;
+	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_kinds); i++)
+		r = ipc_kinds[i]->read(m, ns, s, e);
+	return r;
+}
 
-		if (!image_exists(m->dir, ids[i], ns->id))
-			continue;
-		r = image_open(m->dir, ids[i], ns->id, &in, e);
-		if (r)
-			return r;
-		left = image_left(in);
-		image_in_close(in);
-		if (left)
-			return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "restore", "IPC namespace",
-				       "System V objects in it are not supported yet");
+/* Calls for one object, for what one semaphore or undo needs, and the last message of a queue. */
+#define NEED_OBJECT 4096
+#define NEED_CALL 512
+
+size_t ipc_arena_need(const struct model *m)
+{
+	const struct ipc_state *s = m->ipc_state;
+	size_t need = (s->n_shms + s->n_sems + s->n_queues) * NEED_OBJECT;
+
+	for (size_t i = 0; i < s->n_sems; i++) {
+		const IpcSemEntry *se = s->sems[i].e;
+
+		need += (se->n_stasis_pids + 8 * se->n_stasis_undo + m->n_tasks) * NEED_CALL;
 	}
-	return var_read(m, ns, &v, e);
+	for (size_t i = 0; i < s->n_queues; i++)
+		if (s->queues[i].n)
+			need += s->queues[i].v[s->queues[i].n - 1].e->msize;
+	return need;
 }
 
-static void limit_write(struct prog *p, const char *path, const char *value)
+static int limit_write(const char *name, const char *value, struct err *e)
 {
-	size_t open_at = p->n;
+	char path[64];
+	_cleanup_close_ int fd = -EBADF;
 
-	prog_call(p, "IPC limit: open", SYS_openat, AT_FDCWD, (uintptr_t)prog_strdup(p, path),
-		  O_WRONLY | O_CLOEXEC);
-	prog_call(p, "IPC limit: write", SYS_write, 0, (uintptr_t)prog_strdup(p, value),
-		  strlen(value));
-	prog_ref(p, open_at, 0);
-	prog_call(p, "IPC limit: close", SYS_close, 0);
-	prog_ref(p, open_at, 0);
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open", "%s", path);
+	if (write(fd, value, strlen(value)) < 0)
+		return err_sys(e, "write", "%s: %s", path, value);
+	return 0;
 }
 
-/* Only what differs from a fresh namespace: usually nothing. */
-int ipc_build(struct maker *mk, const struct ns *ns, struct err *e)
+/* Objects may be larger than the limits of the day allow: those come last. */
+static int raise_inside(void *arg, void *ret, struct err *e)
 {
-	IpcVarEntry *v;
-	char path[64], buf[128];
-	int r = var_read(mk->m, ns, &v, e);
+	static const char *const high[][2] = {
+		{ "kernel/shmmni", "32768" },
+		{ "kernel/msgmax", "2147483647" },
+		{ "kernel/msgmnb", "2147483647" },
+		{ "kernel/sem", "65536 2147483647 500 32768" },
+	};
+	int r = 0;
 
-	if (r)
-		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(ipc_vars); i++) {
+	for (size_t i = 0; !r && i < ARRAY_SIZE(high); i++)
+		r = limit_write(high[i][0], high[i][1], e);
+	return r;
+}
+
+int ipc_make(struct maker *mk, struct err *e)
+{
+	struct ipc_state *s = mk->m->ipc_state;
+	int r = 0;
+
+	if (s->n_shms + s->n_sems + s->n_queues)
+		r = ipc_inside(mk->m, raise_inside, NULL, NULL, e);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_kinds); i++)
+		r = ipc_kinds[i]->make(mk, s, e);
+	return r ? err_in(e, "IPC namespace") : 0;
+}
+
+/* Only what differs. kernel/shm_rmid_forced would destroy what is not attached yet. */
+static int vars_write(const IpcVarEntry *v, struct err *e)
+{
+	struct ipc_limits now = { 0 };
+	char buf[128];
+	int r = vars_read(&now, e);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_vars); i++) {
 		uint64_t value = var_get(v, &ipc_vars[i]);
 
-		if (value == ipc_vars[i].fresh)
+		if (value == now.vars[i])
 			continue;
-		snprintf(path, sizeof(path), "/proc/sys/%s", ipc_vars[i].path);
 		snprintf(buf, sizeof(buf), "%llu", (unsigned long long)value);
-		limit_write(mk->p, path, buf);
+		r = limit_write(ipc_vars[i].path, buf, e);
 	}
-	if (memcmp(v->sem_ctls, sem_fresh, sizeof(sem_fresh))) {
-		snprintf(buf, sizeof(buf), "%u %u %u %u", v->sem_ctls[0], v->sem_ctls[1],
-			 v->sem_ctls[2], v->sem_ctls[3]);
-		limit_write(mk->p, "/proc/sys/kernel/sem", buf);
-	}
-	return 0;
+	if (r || !memcmp(v->sem_ctls, now.sem, sizeof(now.sem)))
+		return r;
+	snprintf(buf, sizeof(buf), "%u %u %u %u", v->sem_ctls[0], v->sem_ctls[1], v->sem_ctls[2],
+		 v->sem_ctls[3]);
+	return limit_write("kernel/sem", buf, e);
+}
+
+static int finish_inside(void *arg, void *ret, struct err *e)
+{
+	struct model *m = arg;
+	struct ipc_state *s = m->ipc_state;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_kinds); i++)
+		r = ipc_kinds[i]->finish ? ipc_kinds[i]->finish(m, s, e) : 0;
+	return r ? r : vars_write(s->var, e);
+}
+
+int ipc_finish(struct model *m, struct err *e)
+{
+	int r = ipc_inside(m, finish_inside, m, NULL, e);
+
+	return r ? err_in(e, "IPC namespace") : 0;
 }

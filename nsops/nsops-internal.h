@@ -5,6 +5,8 @@
 
 #include "nsops/nsops.h"
 
+struct remote;
+
 /* The only namespace of that type that the tree has for itself, or NULL. */
 const struct ns *ns_own(const struct model *m, enum ns_type type);
 
@@ -17,10 +19,15 @@ int uts_dump(struct model *m, const struct ns *ns, struct err *e);
 int uts_read(struct model *m, const struct ns *ns, struct err *e);
 int uts_build(struct maker *mk, const struct ns *ns, struct err *e);
 
-/* IPC content that cannot be dumped yet goes to @blockers; limits are kept. */
+/* ipc.c: limits of the namespace, and objects in it; see ipc-internal.h */
 int ipc_preflight(struct model *m, const struct ns *ns, struct err_list *blockers, struct err *e);
 int ipc_dump(struct model *m, const struct ns *ns, struct err *e);
 int ipc_read(struct model *m, const struct ns *ns, struct err *e);
-int ipc_build(struct maker *mk, const struct ns *ns, struct err *e);
+/* While the tasks can be asked, before the dump of semaphores. */
+int ipc_undo_dump(struct model *m, const struct ns *ns, struct remote *remote, struct err *e);
+int ipc_make(struct maker *mk, struct err *e);
+int ipc_finish(struct model *m, struct err *e);
+void ipc_list_kinds(kind_fn *fn, void *ctx);
+size_t ipc_arena_need(const struct model *m);
 
 #endif

@@ -234,6 +234,7 @@ void ns_list_kinds(kind_fn *fn, void *ctx)
 	for (size_t i = 0; i < ARRAY_SIZE(ns_kinds); i++)
 		fn(ctx, ns_kinds[i].name, ns_kinds[i].unsupported,
 		   "start it in the machine's own namespace of this type");
+	ipc_list_kinds(fn, ctx);
 }
 
 int ns_identify(struct model *m, struct task *t, struct err_list *blockers, struct err *e)
@@ -265,6 +266,13 @@ int ns_identify(struct model *m, struct task *t, struct err_list *blockers, stru
 	if (!r)
 		r = threads_identify(t, blockers, e);
 	return r ? err_in(e, "namespaces of pid %d", t->host) : 0;
+}
+
+int ns_dump_inside(struct model *m, struct remote *remote, struct err *e)
+{
+	const struct ns *ipc = ns_own(m, NS_IPC);
+
+	return ipc ? ipc_undo_dump(m, ipc, remote, e) : 0;
 }
 
 int ns_dump(struct model *m, struct err *e)
@@ -353,12 +361,24 @@ uint64_t ns_clone_flags(const struct model *m)
 
 int ns_build(struct maker *mk, struct err *e)
 {
-	const struct ns *uts = ns_own(mk->m, NS_UTS), *ipc = ns_own(mk->m, NS_IPC);
-	int r = uts ? uts_build(mk, uts, e) : 0;
+	const struct ns *uts = ns_own(mk->m, NS_UTS);
 
-	if (!r && ipc)
-		r = ipc_build(mk, ipc, e);
-	return r;
+	return uts ? uts_build(mk, uts, e) : 0;
+}
+
+int ns_make(struct maker *mk, struct err *e)
+{
+	return ns_own(mk->m, NS_IPC) ? ipc_make(mk, e) : 0;
+}
+
+int ns_finish(struct model *m, struct err *e)
+{
+	return ns_own(m, NS_IPC) ? ipc_finish(m, e) : 0;
+}
+
+size_t ns_arena_need(const struct model *m)
+{
+	return ns_own(m, NS_IPC) ? ipc_arena_need(m) : 0;
 }
 
 int ns_socket(pid_t pid, int domain, int type, int protocol, int *ret_fd, struct err *e)

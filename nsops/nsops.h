@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Namespace kinds: identify, create, enter; contents of UTS (later IPC, time).
+ * Namespace kinds: identify, create, enter; contents of UTS and IPC (later time).
  *
- * Owns: ids of namespaces, utsns-*.img, timens, opening things inside a
+ * Owns: ids of namespaces, utsns-*.img, ipcns-*.img, timens, opening things inside a
  * namespace through a single-threaded helper. The coordinator itself never
  * calls setns. Does not own: mount trees (mounts), links (netns).
  */
@@ -12,6 +12,8 @@
 #include "model/build.h"
 #include "model/kinds.h"
 #include "model/model.h"
+
+struct remote;
 
 struct ns_kind {
 	enum ns_type type;
@@ -31,7 +33,12 @@ extern const struct ns_kind ns_kinds[NS_TYPES];
 int ns_identify(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 /* What is supported, and what is refused by name. */
 void ns_list_kinds(kind_fn *fn, void *ctx);
-/* Contents of all own namespaces that nsops owns (UTS, limits of IPC). */
+/*
+ * What only tasks can tell about the contents: between remote_enter() and
+ * remote_leave(), after the programs of others ran.
+ */
+int ns_dump_inside(struct model *m, struct remote *remote, struct err *e);
+/* Contents of all own namespaces that nsops owns (UTS, IPC). */
 int ns_dump(struct model *m, struct err *e);
 
 int ns_read(struct model *m, struct err *e);
@@ -44,6 +51,12 @@ uint64_t ns_clone_flags(const struct model *m);
  * those of mounts_build(): some go through our /proc, which is still there.
  */
 int ns_build(struct maker *mk, struct err *e);
+/* Contents that each task has to make by itself; at once, and before ns_build()'s calls run. */
+int ns_make(struct maker *mk, struct err *e);
+/* All tasks are built and hold what they share: limits, removed objects. */
+int ns_finish(struct model *m, struct err *e);
+/* Bytes of the arena that ns_make() takes at most. */
+size_t ns_arena_need(const struct model *m);
 
 /*
  * A socket made inside the network namespace of process @pid, by a forked

@@ -174,7 +174,8 @@ static int step_arena(void *ctx, struct err *e)
 
 	if (!x)
 		x = stubs_new(&r->stubs, r->m->pool, (const uint64_t(*)[2])ranges, n, max_fd(r->m),
-			      r->m->n_tasks, r->m->n_threads, mem_arena_need(r->m), e);
+			      r->m->n_tasks, r->m->n_threads,
+			      mem_arena_need(r->m) + ns_arena_need(r->m), e);
 	return x ? x : task_plan(r->m, r->stubs, e);
 }
 
@@ -296,11 +297,18 @@ static int maker_run(struct restore *r, struct maker *mk, struct err *e)
 	return 0;
 }
 
+static int run_in_task(struct maker *mk, struct task *t, struct prog *p, struct err *e)
+{
+	struct restore *r = mk->run_ctx;
+
+	return stub_run(r->stubs, t->stub, p, e);
+}
+
 static int step_namespaces(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
 	struct prog p;
-	struct maker mk = { .m = r->m, .p = &p };
+	struct maker mk = { .m = r->m, .p = &p, .run = run_in_task, .run_ctx = r };
 	int x = stubs_born(r->stubs, e);
 
 	r->t_forked = now_us();
@@ -308,6 +316,8 @@ static int step_namespaces(void *ctx, struct err *e)
 		return x;
 	x = hook(r, HOOK_SETUP_NAMESPACES, e);
 	prog_init(&p, &r->stubs->arena);
+	if (!x)
+		x = ns_make(&mk, e);
 	if (!x)
 		x = ns_build(&mk, e);
 	if (!x)
@@ -400,6 +410,8 @@ static int step_seize(void *ctx, struct err *e)
 		x = stubs_final(r->stubs, e);
 	if (!x)
 		x = fd_finish(r->m, e);
+	if (!x)
+		x = ns_finish(r->m, e);
 	if (!x)
 		x = task_outside(r->m, e);
 	return x;

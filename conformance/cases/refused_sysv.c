@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Proves that System V shared memory is refused by name, before anything is frozen, and that
- * the task goes on.
+ * Proves that System V shared memory of the host's IPC namespace is refused by
+ * name, with what to do about it, before anything is frozen, and that the task
+ * goes on.
  */
-// kinds: mem-sysv
-// refuse: System V
+// flavours: plain
+// kinds: mem-sysv_host
+// refuse: unshare --ipc
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
@@ -21,5 +23,6 @@ int main(int argc, char **argv)
 	case_sys(shmctl(id, IPC_RMID, NULL));
 	*p = 1;
 	case_ready();
+	case_check(*p == 1, "the memory changed");
 	case_pass();
 }

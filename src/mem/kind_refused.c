@@ -16,7 +16,7 @@ static bool hugetlb_match(const struct mem_state *s, const struct map_line *l)
 {
 	/* Only smaps shows the flag; the names do for a first look. */
 	return l->vm & VM_HUGETLB || (l->ino && name_is(l, "/anon_hugepage")) ||
-	       (l->ino && name_is(l, "/memfd:") && l->dev != s->shm_dev);
+	       (l->ino && l->dev != s->shm_dev && (name_is(l, "/memfd:") || name_is(l, "/SYSV")));
 }
 
 const struct vma_kind kind_hugetlb = {
@@ -136,19 +136,6 @@ const struct vma_kind kind_anon_inode = {
 	.name = "kernel object",
 	.match = anon_inode_match,
 	.why = "a mapping of this object is not supported",
-};
-
-static bool sysv_match(const struct mem_state *s, const struct map_line *l)
-{
-	return l->dev == s->shm_dev && name_is(l, "/SYSV");
-}
-
-const struct vma_kind kind_sysv = {
-	.name = "System V shared memory",
-	.status = VMA_SYSVIPC,
-	.mask = VMA_SYSVIPC,
-	.match = sysv_match,
-	.why = "System V shared memory is not supported",
 };
 
 static bool shm_other_match(const struct mem_state *s, const struct map_line *l)

@@ -29,6 +29,7 @@ const struct vma_kind *const vma_kinds[] = {
 	&kind_anon_inode,
 	/* on the kernel's own tmpfs */
 	&kind_sysv,
+	&kind_sysv_host,
 	&kind_memfd_shared,
 	&kind_memfd_private,
 	&kind_shmem,

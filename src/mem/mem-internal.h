@@ -100,8 +100,8 @@ struct vma_kind {
 extern const struct vma_kind *const vma_kinds[];
 extern const struct vma_kind kind_anon, kind_file_private, kind_file_shared, kind_shmem, kind_vdso,
 	kind_vvar, kind_vsyscall;
-extern const struct vma_kind kind_memfd_shared, kind_memfd_private;
-extern const struct vma_kind kind_hugetlb, kind_sysv, kind_aio, kind_secretmem, kind_io_uring,
+extern const struct vma_kind kind_memfd_shared, kind_memfd_private, kind_sysv;
+extern const struct vma_kind kind_hugetlb, kind_sysv_host, kind_aio, kind_secretmem, kind_io_uring,
 	kind_perf, kind_uprobes, kind_socket, kind_anon_inode, kind_device, kind_shadow_stack,
 	kind_uffd, kind_shm_other;
 
@@ -132,6 +132,7 @@ struct copier;
 /* Private to the module, in model.mem_state. */
 struct mem_state {
 	uint64_t shm_dev; /* the kernel's own tmpfs: shared anonymous memory, memfd, SysV */
+	bool own_ipc;	  /* the tree has an IPC namespace of its own */
 	uint64_t task_size;
 	struct vdso_layout vdso;
 	/* dump */

@@ -91,7 +91,7 @@ static int fill_file(struct shmem_obj *o, const struct page_run *run, int fd, st
 static int make_file(struct model *m, struct shmem_obj *o, const struct page_runs *runs,
 		     struct err *e)
 {
-	int r = o->make(m, o, &o->fd, e);
+	int r = o->sysv && !runs->n ? 0 : o->make(m, o, &o->fd, e);
 
 	for (size_t i = 0; !r && i < runs->n; i++)
 		r = fill_file(o, &runs->v[i], runs->fd, e);

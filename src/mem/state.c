@@ -25,6 +25,7 @@ struct mem_state *mem_state(struct model *m)
 		return s;
 	s = pool_alloc(m->pool, sizeof(*s));
 	s->shm_dev = find_shm_dev();
+	s->own_ipc = model_has_own_ns(m, NS_IPC);
 	s->task_size = mem_find_task_size();
 	vdso_layout_read(&s->vdso);
 	m->mem_state = s;

@@ -10,7 +10,19 @@
 #include "base/err.h"
 #include "mem/mem-internal.h"
 
-static const struct mem_state state = { .shm_dev = 1 };
+static const struct mem_state state = { .shm_dev = 1, .own_ipc = true };
+
+static void test_host(void **s)
+{
+	struct map_line l = {
+		.name = "/SYSV00000000 (deleted)", .ino = 5, .dev = 1, .shared = true
+	};
+	struct mem_state host = { .shm_dev = 1 };
+
+	assert_ptr_equal(vma_kind_of_line(&host, &l), &kind_sysv_host);
+	l.dev = 2;
+	assert_ptr_equal(vma_kind_of_line(&host, &l), &kind_hugetlb);
+}
 
 static const struct {
 	struct map_line line;
@@ -132,9 +144,8 @@ static void test_refusal(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_entries),
-		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_host),	cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_entries), cmocka_unit_test(test_table),
 		cmocka_unit_test(test_refusal),
 	};
 

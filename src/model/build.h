@@ -44,6 +44,9 @@ struct maker {
 	size_t n_wishes;
 	int *sends; /* ours that it is to have, as numbers 0 and up */
 	size_t n_sends;
+	/* Run a program in the stub of any living task, and wait: until maker_run() for mounts. */
+	int (*run)(struct maker *mk, struct task *t, struct prog *p, struct err *e);
+	void *run_ctx;
 };
 void maker_want(struct maker *mk, size_t call, int *ret_fd);
 /* The number that our descriptor @fd has in the maker while the program runs; who uses it closes it there. */

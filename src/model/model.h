@@ -126,6 +126,7 @@ struct shmem_obj {
 	uint64_t dev, ino; /* dev 0: ino is the shmid (restore, System V) */
 	uint64_t size;	   /* bytes; of a memfd not always whole pages */
 	int fd;		   /* ours: dump map_files, restore the new object */
+	bool sysv; /* restore: tasks attach it by its id, a descriptor is only for filling */
 	/* Restore: makes the empty object, writable. NULL: plain anonymous memory. */
 	int (*make)(struct model *m, struct shmem_obj *o, int *ret_fd, struct err *e);
 	void *priv; /* of whoever set @make */
@@ -181,6 +182,7 @@ struct model {
 	void *fd_state;	 /* private to src/fd while dumping or restoring */
 	void *mem_state; /* private to src/mem */
 	void *mnt_state; /* private to mounts */
+	void *ipc_state; /* private to nsops */
 };
 
 struct model *model_new(const struct options *opt);

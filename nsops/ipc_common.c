@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the kinds of System V objects share: descriptions of owners, and making
+ * an object with the id that it had (sysctls kernel.*_next_id).
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/nshelper.h"
+#include "nsops/ipc-internal.h"
+#include "parasite/stub.h"
+
+void ipc_desc_fill(struct model *m, IpcDescEntry **ret, const struct ipc_perm *p, int id)
+{
+	IpcDescEntry *d = pool_msg(m->pool, IpcDescEntry, ipc_desc_entry__init);
+
+	d->id = (uint32_t)id;
+	d->key = (uint32_t)p->__key;
+	d->uid = p->uid;
+	d->gid = p->gid;
+	d->cuid = p->cuid;
+	d->cgid = p->cgid;
+	d->mode = p->mode;
+	*ret = d;
+}
+
+int ipc_desc_check(const IpcDescEntry *d, const char *what, struct err *e)
+{
+	/* 03000: SHM_DEST and SHM_LOCKED */
+	if (d->id <= IPC_ID_MAX && !(d->mode & ~03777u))
+		return 0;
+	return err_set(e, ERR_IMAGE, EINVAL, "read", what, "id %u or mode %o is out of range",
+		       d->id, d->mode);
+}
+
+uint32_t ipc_pid_inward(const struct model *m, pid_t host)
+{
+	for (size_t i = 0; host > 0 && i < m->n_tasks; i++)
+		if (m->tasks[i]->host == host)
+			return (uint32_t)m->tasks[i]->pid;
+	return 0;
+}
+
+struct task *ipc_task(const struct model *m, uint32_t pid)
+{
+	for (size_t i = 0; pid && i < m->n_tasks; i++)
+		if ((uint32_t)m->tasks[i]->pid == pid && m->tasks[i]->state != TASK_ZOMBIE)
+			return m->tasks[i];
+	return NULL;
+}
+
+static void next_id_calls(struct prog *p, const struct ipc_new *n)
+{
+	size_t open_at = p->n;
+	char buf[64];
+
+	snprintf(buf, sizeof(buf), "/proc/sys/kernel/%s", n->next_id);
+	prog_call(p, "next IPC id: open", SYS_openat, AT_FDCWD, (uintptr_t)prog_strdup(p, buf),
+		  O_WRONLY | O_CLOEXEC);
+	snprintf(buf, sizeof(buf), "%u", n->desc->id);
+	prog_call(p, "next IPC id: write", SYS_write, 0, (uintptr_t)prog_strdup(p, buf),
+		  strlen(buf));
+	prog_ref(p, open_at, 0);
+	prog_call(p, "next IPC id: close", SYS_close, 0);
+	prog_ref(p, open_at, 0);
+}
+
+/* The maker's ids become the object's: cuid and cgid cannot be set otherwise. */
+static size_t make_calls(struct prog *p, const struct ipc_new *n)
+{
+	const IpcDescEntry *d = n->desc;
+	const uint64_t keep = (uint64_t)-1;
+	bool other = d->cuid != geteuid() || d->cgid != getegid();
+	size_t at;
+
+	if (other) {
+		prog_call(p, "IPC object: group", SYS_setresgid, keep, d->cgid, keep);
+		prog_call(p, "IPC object: user", SYS_setresuid, keep, d->cuid, keep);
+	}
+	at = prog_call(p, n->what, n->nr, n->args[0], n->args[1], n->args[2]);
+	if (other) {
+		prog_call(p, "IPC object: user", SYS_setresuid, keep, geteuid(), keep);
+		prog_call(p, "IPC object: group", SYS_setresgid, keep, getegid(), keep);
+		/* Lost with the change of ids. */
+		prog_call(p, "die with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	}
+	return at;
+}
+
+int ipc_create(struct maker *mk, const struct ipc_new *n, struct err *e)
+{
+	struct prog p;
+	char object[64];
+	size_t at;
+	int r;
+
+	prog_init(&p, mk->p->arena);
+	next_id_calls(&p, n);
+	at = make_calls(&p, n);
+	if (n->set_nr) {
+		uint64_t ds = (uintptr_t)prog_dup(&p, n->ds, n->ds_size);
+
+		if (n->set_nr == SYS_semctl)
+			prog_call(&p, "IPC object: owner", SYS_semctl, n->desc->id, 0, IPC_SET, ds);
+		else
+			prog_call(&p, "IPC object: owner", n->set_nr, n->desc->id, IPC_SET, ds);
+	}
+	snprintf(object, sizeof(object), "%s %u (key %#x)", n->what, n->desc->id, n->desc->key);
+	r = mk->run(mk, n->by ? n->by : mk->m->root, &p, e);
+	if (!r && prog_res(&p, at) != n->desc->id)
+		r = err_set(e, ERR_SYSTEM, EEXIST, "create", object, "it got the id %ld",
+			    (long)prog_res(&p, at));
+	else if (r)
+		err_in(e, "%s", object);
+	prog_free(&p);
+	return r;
+}
+
+int ipc_inside(const struct model *m, int (*fn)(void *arg, void *ret, struct err *e), void *arg,
+	       void *ret, struct err *e)
+{
+	return ns_helper_call(m->root->stub->host, CLONE_NEWIPC, fn, arg, ret, e);
+}
