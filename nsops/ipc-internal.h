@@ -8,6 +8,7 @@
 
 #include <sys/ipc.h>
 
+#include "base/nshelper.h"
 #include "nsops/nsops-internal.h"
 
 /* Above it no kernel gives out ids of System V objects (ipc/util.h). */
@@ -61,7 +62,8 @@ struct ipc_kind {
 extern const struct ipc_kind ipc_kind_shm, ipc_kind_sem, ipc_kind_msg;
 
 /* ipc_common.c */
-void ipc_desc_fill(struct model *m, IpcDescEntry **ret, const struct ipc_perm *p, int id);
+int ipc_desc_fill(struct model *m, IpcDescEntry **ret, const struct ipc_perm *p, int id,
+		  struct err *e);
 /* @what: the image's name. */
 int ipc_desc_check(const IpcDescEntry *d, const char *what, struct err *e);
 /* Inside the tree's pid namespace; 0: nobody of the tree. */
@@ -84,8 +86,7 @@ struct ipc_new {
 	size_t ds_size;
 };
 int ipc_create(struct maker *mk, const struct ipc_new *n, struct err *e);
-/* Run @fn in the restored namespace; see ns_helper_call(). */
-int ipc_inside(const struct model *m, int (*fn)(void *arg, void *ret, struct err *e), void *arg,
-	       void *ret, struct err *e);
+/* Run @fn as root of the restored namespace, where ids are those of the images; see ns_helper_call(). */
+int ipc_inside(const struct model *m, ns_helper_fn fn, void *arg, void *ret, struct err *e);
 
 #endif

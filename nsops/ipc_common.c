@@ -13,22 +13,28 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/nshelper.h"
+#include "model/ids.h"
 #include "nsops/ipc-internal.h"
 #include "parasite/stub.h"
 
-void ipc_desc_fill(struct model *m, IpcDescEntry **ret, const struct ipc_perm *p, int id)
+int ipc_desc_fill(struct model *m, IpcDescEntry **ret, const struct ipc_perm *p, int id,
+		  struct err *e)
 {
 	IpcDescEntry *d = pool_msg(m->pool, IpcDescEntry, ipc_desc_entry__init);
+	char object[48];
 
 	d->id = (uint32_t)id;
 	d->key = (uint32_t)p->__key;
-	d->uid = p->uid;
-	d->gid = p->gid;
-	d->cuid = p->cuid;
-	d->cgid = p->cgid;
 	d->mode = p->mode;
 	*ret = d;
+	if (model_uid_in(m, p->uid, &d->uid) && model_gid_in(m, p->gid, &d->gid) &&
+	    model_uid_in(m, p->cuid, &d->cuid) && model_gid_in(m, p->cgid, &d->cgid))
+		return 0;
+	snprintf(object, sizeof(object), "System V object %d", id);
+	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", object,
+		       "its owner %u:%u or its maker %u:%u has no number in the tree's user "
+		       "namespace",
+		       p->uid, p->gid, p->cuid, p->cgid);
 }
 
 int ipc_desc_check(const IpcDescEntry *d, const char *what, struct err *e)
@@ -73,11 +79,13 @@ static void next_id_calls(struct prog *p, const struct ipc_new *n)
 }
 
 /* The maker's ids become the object's: cuid and cgid cannot be set otherwise. */
-static size_t make_calls(struct prog *p, const struct ipc_new *n)
+static size_t make_calls(struct prog *p, const struct model *m, const struct ipc_new *n)
 {
 	const IpcDescEntry *d = n->desc;
 	const uint64_t keep = (uint64_t)-1;
-	bool other = d->cuid != geteuid() || d->cgid != getegid();
+	uid_t uid = m->id_maps ? 0 : geteuid();
+	gid_t gid = m->id_maps ? 0 : getegid();
+	bool other = d->cuid != uid || d->cgid != gid;
 	size_t at;
 
 	if (other) {
@@ -86,8 +94,8 @@ static size_t make_calls(struct prog *p, const struct ipc_new *n)
 	}
 	at = prog_call(p, n->what, n->nr, n->args[0], n->args[1], n->args[2]);
 	if (other) {
-		prog_call(p, "IPC object: user", SYS_setresuid, keep, geteuid(), keep);
-		prog_call(p, "IPC object: group", SYS_setresgid, keep, getegid(), keep);
+		prog_call(p, "IPC object: user", SYS_setresuid, keep, uid, keep);
+		prog_call(p, "IPC object: group", SYS_setresgid, keep, gid, keep);
 		/* Lost with the change of ids. */
 		prog_call(p, "die with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 	}
@@ -103,7 +111,7 @@ int ipc_create(struct maker *mk, const struct ipc_new *n, struct err *e)
 
 	prog_init(&p, mk->p->arena);
 	next_id_calls(&p, n);
-	at = make_calls(&p, n);
+	at = make_calls(&p, mk->m, n);
 	if (n->set_nr) {
 		uint64_t ds = (uintptr_t)prog_dup(&p, n->ds, n->ds_size);
 
@@ -123,8 +131,27 @@ int ipc_create(struct maker *mk, const struct ipc_new *n, struct err *e)
 	return r;
 }
 
-int ipc_inside(const struct model *m, int (*fn)(void *arg, void *ret, struct err *e), void *arg,
-	       void *ret, struct err *e)
+struct inside {
+	ns_helper_fn fn;
+	void *arg, *ret;
+};
+
+static int become_root(void *arg, void *ret, struct err *e)
 {
+	const struct inside *i = arg;
+
+	if (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0))
+		return err_sys(e, "setresuid", "root of the tree's user namespace");
+	return i->fn(i->arg, i->ret, e);
+}
+
+int ipc_inside(const struct model *m, ns_helper_fn fn, void *arg, void *ret, struct err *e)
+{
+	struct inside i = { fn, arg, ret };
+
+	/* Limits of the namespace are its own root's to set. */
+	if (m->id_maps)
+		return ns_helper_call(m->root->stub->host, CLONE_NEWUSER | CLONE_NEWIPC,
+				      become_root, &i, NULL, e);
 	return ns_helper_call(m->root->stub->host, CLONE_NEWIPC, fn, arg, ret, e);
 }

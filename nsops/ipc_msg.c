@@ -60,9 +60,10 @@ static int queue_dump(struct model *m, struct image_out *o, int id, const struct
 	IpcMsgEntry me = IPC_MSG_ENTRY__INIT;
 	_cleanup_free_ struct message *buf = NULL;
 	size_t cap = ds->__msg_cbytes;
-	int r;
+	int r = ipc_desc_fill(m, &me.desc, &ds->msg_perm, id, e);
 
-	ipc_desc_fill(m, &me.desc, &ds->msg_perm, id);
+	if (r)
+		return r;
 	me.qbytes = (uint32_t)ds->msg_qbytes;
 	me.qnum = (uint32_t)ds->msg_qnum;
 	/* 0: nobody ever did; without: somebody who is not of the tree any more. */

@@ -60,11 +60,11 @@ static int set_dump(struct model *m, struct image_out *o, int id, const struct s
 	IpcSemEntry *se = pool_msg(m->pool, IpcSemEntry, ipc_sem_entry__init);
 	size_t bytes = ds->sem_nsems * sizeof(unsigned short);
 	unsigned short *values = pool_alloc(m->pool, padded(bytes) + 8);
-	int r;
+	int r = ipc_desc_fill(m, &se->desc, &ds->sem_perm, id, e);
 
-	ipc_desc_fill(m, &se->desc, &ds->sem_perm, id);
 	se->nsems = (uint32_t)ds->sem_nsems;
-	r = set_values(id, ds->sem_nsems, values, e);
+	if (!r)
+		r = set_values(id, ds->sem_nsems, values, e);
 	if (!r)
 		r = set_pids(m, id, se, e);
 	if (r)

@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/shm.h>
@@ -20,6 +21,7 @@
 #include "base/io.h"
 #include "image/image.h"
 #include "nsops/ipc-internal.h"
+#include "parasite/stub.h"
 
 #ifndef SHM_DEST
 #define SHM_DEST 01000 /* linux/shm.h */
@@ -173,13 +175,14 @@ static int segment_dump(struct model *m, int id, const struct shmid_ds *ds, IpcS
 			struct err *e)
 {
 	IpcShmEntry *se = pool_msg(m->pool, IpcShmEntry, ipc_shm_entry__init);
-	int r = attached_check(m, id, ds, e);
+	int r = ipc_desc_fill(m, &se->desc, &ds->shm_perm, id, e);
 
+	if (!r)
+		r = attached_check(m, id, ds, e);
 	if (!r)
 		r = memory_of(m, id, ds, e);
 	if (r)
 		return r;
-	ipc_desc_fill(m, &se->desc, &ds->shm_perm, id);
 	se->size = ds->shm_segsz;
 	se->has_in_pagemaps = se->in_pagemaps = 1;
 	se->stasis_cpid = ipc_pid_inward(m, ds->shm_cpid);
@@ -245,7 +248,8 @@ static int memory_make(struct model *m, struct shmem_obj *o, int *ret_fd, struct
 {
 	struct attach a = { o };
 
-	return ipc_inside(m, attach_inside, &a, ret_fd, e);
+	/* As ourselves: opening map_files takes a capability over all. */
+	return ns_helper_call(m->root->stub->host, CLONE_NEWIPC, attach_inside, &a, ret_fd, e);
 }
 
 static int segment_read(struct model *m, struct ipc_state *s, IpcShmEntry *se, struct image_in *in,

@@ -19,7 +19,7 @@
 
 static size_t page;
 static int main_id, gone, lonely, big, foreign;
-static char *a, *b, *ro, *g, *huge;
+static char *a, *b, *ro, *g, *huge, *zero;
 
 static int make(key_t key, size_t size, int mode)
 {
@@ -95,6 +95,8 @@ int main(int argc, char **argv)
 	case_sys(unshare(CLONE_NEWIPC));
 	limit("shmmax", "99999999999999");
 	case_sys(chmod(case_dir, 0777));
+	zero = at(make(IPC_PRIVATE, page, 0600), 0);
+	strcpy(zero, "zero");
 	/* Ids that are not the first ones. */
 	for (int i = 0; i < 5; i++)
 		case_sys(shmctl(make(IPC_PRIVATE, page, 0), IPC_RMID, NULL));
@@ -161,6 +163,7 @@ int main(int argc, char **argv)
 	case_check(shmget(KEY + 2, 0, 0) == -1 && errno == ENOENT, "its key");
 	case_check(!mprotect(g, page, PROT_READ | PROT_EXEC), "exec");
 	case_check(huge[BIG / 2] == 'h' && !huge[0], "huge");
+	case_check(!strcmp(zero, "zero") && !shmctl(0, IPC_STAT, &ds), "segment 0: %s", zero);
 	case_check(shmget(IPC_PRIVATE, 2 * page, 0600) == -1 && errno == EINVAL, "the limit");
 	case_check(waitpid(child, &st, 0) == child && !st, "the child ended with %#x", st);
 	case_check(waitpid(maker, &st, 0) == maker && !st, "the maker ended with %#x", st);

@@ -14,6 +14,7 @@
 
 #include "base/abi.h"
 #include "fd/kinds.h"
+#include "model/ids.h"
 
 #define PREFIX "/memfd:"
 #define DELETED " (deleted)"
@@ -111,8 +112,9 @@ static int inode_fill(struct fd_dump *d, struct memfd *i, const struct fd_look *
 	if (fstat(fd, &st))
 		return err_sys(e, "fstat", "pid %d, %s", l->t->host, l->link);
 	ie->name = name_of(d, l);
-	ie->uid = st.st_uid;
-	ie->gid = st.st_gid;
+	if (!model_uid_in(d->m, st.st_uid, &ie->uid) || !model_gid_in(d->m, st.st_gid, &ie->gid))
+		return fd_refuse(l, e, "its owner %u:%u has no number in the tree's user namespace",
+				 st.st_uid, st.st_gid);
 	ie->size = (uint64_t)st.st_size;
 	ie->seals = (uint32_t)seals;
 	ie->inode_id = ++d->memfds->last_id;
@@ -389,9 +391,15 @@ static int memfd_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
 {
 	for (const struct memfd *i = r->memfds->list; i; i = i->next) {
 		const MemfdInodeEntry *ie = i->e;
+		uint32_t uid, gid;
 		int ret;
 
-		if (fchown(i->mem->fd, ie->uid, ie->gid))
+		if (!model_uid_out(r->m, ie->uid, &uid) || !model_gid_out(r->m, ie->gid, &gid))
+			return err_set(
+				e, ERR_IMAGE, EINVAL, "restore", ie->name,
+				"the memfd's owner %u:%u is not in the tree's user namespace",
+				ie->uid, ie->gid);
+		if (fchown(i->mem->fd, uid, gid))
 			return err_sys(e, "fchown", "memfd %s", ie->name);
 		if (fchmod(i->mem->fd, ie->has_mode ? ie->mode : MODE_FRESH))
 			return err_sys(e, "fchmod", "memfd %s to %04o", ie->name, ie->mode);

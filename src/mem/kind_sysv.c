@@ -18,7 +18,8 @@
 
 static bool is_sysv(const struct mem_state *s, const struct map_line *l)
 {
-	return l->ino && l->dev == s->shm_dev && !strncmp(l->name, "/SYSV", 5);
+	/* The first segment has the id, and so the inode, 0. */
+	return l->dev == s->shm_dev && !strncmp(l->name, "/SYSV", 5);
 }
 
 static bool sysv_match(const struct mem_state *s, const struct map_line *l)
