@@ -9,6 +9,7 @@
 #include <sys/ipc.h>
 
 #include "base/nshelper.h"
+#include "nsops/mq_save.h"
 #include "nsops/nsops-internal.h"
 
 /* Above it no kernel gives out ids of System V objects (ipc/util.h). */
@@ -35,6 +36,17 @@ struct ipc_queue {
 	size_t n;
 };
 
+struct ipc_mq_message {
+	MqueueMsg *e;
+	unsigned char *data;
+};
+
+struct ipc_mqueue {
+	MqueueEntry *e;
+	struct ipc_mq_message *v;
+	size_t n;
+};
+
 /* In m->ipc_state, on restore. */
 struct ipc_state {
 	IpcVarEntry *var;
@@ -44,6 +56,8 @@ struct ipc_state {
 	size_t n_sems;
 	struct ipc_queue *queues;
 	size_t n_queues;
+	struct ipc_mqueue *mqueues;
+	size_t n_mqueues;
 };
 
 struct ipc_kind {
@@ -53,13 +67,15 @@ struct ipc_kind {
 	 * helper inside the namespace that shares our memory and descriptors.
 	 */
 	int (*dump)(struct model *m, const struct ns *ns, struct err *e);
+	/* While the tree runs, same helper: what cannot be saved. May be NULL. */
+	int (*check)(struct model *m, struct err_list *blockers, struct err *e);
 	int (*read)(struct model *m, const struct ns *ns, struct ipc_state *s, struct err *e);
 	/* Make all objects, by programs in the tasks that made them. */
 	int (*make)(struct maker *mk, struct ipc_state *s, struct err *e);
 	/* All tasks are built; a helper inside the namespace. May be NULL. */
 	int (*finish)(struct model *m, struct ipc_state *s, struct err *e);
 };
-extern const struct ipc_kind ipc_kind_shm, ipc_kind_sem, ipc_kind_msg;
+extern const struct ipc_kind ipc_kind_shm, ipc_kind_sem, ipc_kind_msg, ipc_kind_mqueue;
 
 /* ipc_common.c */
 int ipc_desc_fill(struct model *m, IpcDescEntry **ret, const struct ipc_perm *p, int id,

@@ -4,15 +4,12 @@
  * objects in it. Limits and lists show the namespace of whoever opens the files,
  * so all of it happens in helpers inside.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -118,33 +115,17 @@ static int vars_read(struct ipc_limits *s, struct err *e)
 	return 0;
 }
 
-/* Listed through a mount of our own that is attached nowhere. */
-static int mqueue_first(char *ret, size_t size, struct err *e)
-{
-	_cleanup_close_ int fs = fsopen("mqueue", FSOPEN_CLOEXEC);
-	_cleanup_close_ int mnt = -EBADF;
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *de;
-
-	if (fs < 0 && errno == ENODEV)
-		return 0;
-	if (fs >= 0 && !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-		mnt = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	if (mnt < 0)
-		return err_sys(e, "mount", "mqueue, to list message queues");
-	d = fdopendir(openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (!d)
-		return err_sys(e, "open", "mqueue, to list message queues");
-	while ((de = readdir(d)))
-		if (de->d_name[0] != '.')
-			snprintf(ret, size, "POSIX message queue /%.60s", de->d_name);
-	return 0;
-}
-
 static const struct ipc_kind *const ipc_kinds[] = {
 	&ipc_kind_shm,
 	&ipc_kind_sem,
 	&ipc_kind_msg,
+	&ipc_kind_mqueue,
+};
+
+struct work {
+	struct model *m;
+	const struct ns *ns;
+	struct err_list *blockers;
 };
 
 void ipc_list_kinds(kind_fn *fn, void *ctx)
@@ -155,21 +136,18 @@ void ipc_list_kinds(kind_fn *fn, void *ctx)
 
 static int check_inside(void *arg, void *ret, struct err *e)
 {
-	struct err b = { 0 };
-	char object[96] = "";
-	int r = mqueue_first(object, sizeof(object), e);
+	const struct work *w = arg;
+	int r = 0;
 
-	if (r || !*object)
-		return r;
-	err_set(&b, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
-		"POSIX message queues in an IPC namespace of the tree's own are not supported yet");
-	err_list_add(ret, &b);
-	return 0;
+	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_kinds); i++)
+		r = ipc_kinds[i]->check ? ipc_kinds[i]->check(w->m, w->blockers, e) : 0;
+	return r;
 }
 
 int ipc_preflight(struct model *m, const struct ns *ns, struct err_list *blockers, struct err *e)
 {
-	int r = ns_helper_call(ns->holder->host, CLONE_NEWIPC, check_inside, NULL, blockers, e);
+	struct work w = { m, ns, blockers };
+	int r = ns_helper_call(ns->holder->host, CLONE_NEWIPC, check_inside, &w, NULL, e);
 
 	return r ? err_in(e, "IPC namespace of pid %d", ns->holder->host) : 0;
 }
@@ -190,25 +168,20 @@ static int vars_dump(struct model *m, const struct ns *ns, struct err *e)
 	return image_put_one(m->dir, IMG_IPC_VAR, ns->id, &v.base, e);
 }
 
-struct dump {
-	struct model *m;
-	const struct ns *ns;
-};
-
 static int dump_inside(void *arg, void *ret, struct err *e)
 {
-	const struct dump *d = arg;
-	int r = vars_dump(d->m, d->ns, e);
+	const struct work *w = arg;
+	int r = vars_dump(w->m, w->ns, e);
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_kinds); i++)
-		r = ipc_kinds[i]->dump(d->m, d->ns, e);
+		r = ipc_kinds[i]->dump(w->m, w->ns, e);
 	return r;
 }
 
 int ipc_dump(struct model *m, const struct ns *ns, struct err *e)
 {
-	struct dump d = { m, ns };
-	int r = ns_helper_call(ns->holder->host, CLONE_NEWIPC, dump_inside, &d, NULL, e);
+	struct work w = { m, ns, NULL };
+	int r = ns_helper_call(ns->holder->host, CLONE_NEWIPC, dump_inside, &w, NULL, e);
 
 	return r ? err_in(e, "IPC namespace of pid %d", ns->holder->host) : 0;
 }
@@ -280,6 +253,9 @@ static int raise_inside(void *arg, void *ret, struct err *e)
 		{ "kernel/msgmax", "2147483647" },
 		{ "kernel/msgmnb", "2147483647" },
 		{ "kernel/sem", "65536 2147483647 500 32768" },
+		{ "fs/mqueue/queues_max", "65536" },
+		{ "fs/mqueue/msg_max", "65536" },
+		{ "fs/mqueue/msgsize_max", "16777216" },
 	};
 	int r = 0;
 
@@ -293,7 +269,7 @@ int ipc_make(struct maker *mk, struct err *e)
 	struct ipc_state *s = mk->m->ipc_state;
 	int r = 0;
 
-	if (s->n_shms + s->n_sems + s->n_queues)
+	if (s->n_shms + s->n_sems + s->n_queues + s->n_mqueues)
 		r = ipc_inside(mk->m, raise_inside, NULL, NULL, e);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(ipc_kinds); i++)
 		r = ipc_kinds[i]->make(mk, s, e);

@@ -19,7 +19,7 @@ int uts_dump(struct model *m, const struct ns *ns, struct err *e);
 int uts_read(struct model *m, const struct ns *ns, struct err *e);
 int uts_build(struct maker *mk, const struct ns *ns, struct err *e);
 
-/* ipc.c: limits of the namespace, and objects in it; see ipc-internal.h */
+/* IPC content that cannot be dumped yet goes to @blockers; limits are kept. */
 int ipc_preflight(struct model *m, const struct ns *ns, struct err_list *blockers, struct err *e);
 int ipc_dump(struct model *m, const struct ns *ns, struct err *e);
 int ipc_read(struct model *m, const struct ns *ns, struct err *e);

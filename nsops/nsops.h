@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Namespace kinds: identify, create, enter; contents of UTS and IPC (later time).
+ * Namespace kinds: identify, create, enter; contents of UTS (later IPC, time).
  *
- * Owns: ids of namespaces, utsns-*.img, ipcns-*.img, timens, opening things inside a
+ * Owns: ids of namespaces, utsns-*.img, timens, opening things inside a
  * namespace through a single-threaded helper. The coordinator itself never
  * calls setns. Does not own: mount trees (mounts), links (netns).
  */
@@ -14,6 +14,7 @@
 #include "model/model.h"
 
 struct remote;
+struct undo_kind;
 
 struct ns_kind {
 	enum ns_type type;
@@ -55,6 +56,8 @@ int ns_build(struct maker *mk, struct err *e);
 int ns_make(struct maker *mk, struct err *e);
 /* All tasks are built and hold what they share: limits, removed objects. */
 int ns_finish(struct model *m, struct err *e);
+/* Messages that a dump took out of a queue to read them go back. */
+extern const struct undo_kind ns_undo_mqueue;
 /* Bytes of the arena that ns_make() takes at most. */
 size_t ns_arena_need(const struct model *m);
 

@@ -28,6 +28,8 @@ struct subject {
 	IpcMsgEntry queue;
 	IpcMsg msg;
 	size_t msg_bytes;
+	MqueueEntry mq;
+	MqueueMsg mq_msg;
 };
 
 static void subject_init(struct subject *s)
@@ -64,6 +66,13 @@ static void subject_init(struct subject *s)
 	s->msg.mtype = 1;
 	s->msg.msize = 5;
 	s->msg_bytes = 8;
+	mqueue_entry__init(&s->mq);
+	s->mq.name = "queue";
+	s->mq.maxmsg = 3;
+	s->mq.msgsize = 10;
+	s->mq.qnum = 1;
+	mqueue_msg__init(&s->mq_msg);
+	s->mq_msg.size = 5;
 }
 
 static void put(struct image_dir *d, enum image_id id, const ProtobufCMessage *const *v, size_t n,
@@ -84,6 +93,7 @@ static void subject_write(struct subject *s, const char *path)
 	const ProtobufCMessage *var = &s->var.base, *sem = &s->sem.base;
 	const ProtobufCMessage *shm[2] = { &s->shm[0].base, &s->shm[1].base };
 	const ProtobufCMessage *msg[2] = { &s->queue.base, &s->msg.base };
+	const ProtobufCMessage *mq[2] = { &s->mq.base, &s->mq_msg.base };
 	struct pool *pool = pool_new();
 	struct image_dir *d;
 	struct err e = { 0 };
@@ -93,6 +103,7 @@ static void subject_write(struct subject *s, const char *path)
 	put(d, IMG_IPCNS_SHM, shm, 2, "", 0);
 	put(d, IMG_IPCNS_SEM, &sem, 1, s->values, sizeof(s->values));
 	put(d, IMG_IPCNS_MSG, msg, 2, "12345678", s->msg_bytes);
+	put(d, IMG_IPCNS_MQUEUE, mq, 2, "12345678", 8);
 	assert_int_equal(image_dir_commit(d, false, &e), 0);
 	image_dir_free(d);
 	pool_free(pool);
@@ -108,6 +119,7 @@ static void check_right(const struct model *m)
 	assert_int_equal(s->n_sems, 1);
 	assert_int_equal(s->n_queues, 1);
 	assert_memory_equal(s->queues[0].v[0].data, "12345", 5);
+	assert_int_equal(s->n_mqueues, 1);
 	assert_true(ipc_arena_need(m) > 0);
 }
 
@@ -168,6 +180,14 @@ static void test_images(void **state)
 	BAD(s.msg.mtype = 0, "type or size");
 	BAD(s.msg.msize = 9, "type or size");
 	BAD(s.msg.msize = UINT32_MAX, "type or size");
+	BAD(s.mq.name = "a/b", "no name of a message queue");
+	BAD(s.mq.name = "..", "no name of a message queue");
+	BAD(s.mq.maxmsg = 0, "out of range");
+	BAD(s.mq.msgsize = UINT32_MAX, "out of range");
+	BAD(s.mq.qnum = 4, "out of range");
+	BAD(s.mq.qnum = 2, "missing");
+	BAD(s.mq_msg.prio = 32768, "size or priority");
+	BAD(s.mq_msg.size = 11, "size or priority");
 }
 
 int main(void)

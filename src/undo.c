@@ -25,6 +25,7 @@
 #include "cgroup/freezer.h"
 #include "freeze_glue.h"
 #include "image/image.h"
+#include "nsops/nsops.h"
 #include "parasite/remote.h"
 
 /* Without records nothing of ours is in them: who cannot be stopped now need not be. */
@@ -246,5 +247,6 @@ const struct undo_kind *const undo_kinds[] = {
 	&kill_process,
 	&unlink_file,
 	&unfinished_images,
+	&ns_undo_mqueue,
 	NULL,
 };

@@ -32,6 +32,7 @@ enum undo_kind_id {
 	UNDO_CGROUP_KILL = 8, /* everything in a cgroup made by us (restore) */
 	UNDO_NETLOCK = 9,     /* network lock that the kernel does not undo */
 	UNDO_IMAGES = 10,     /* an image directory with an unfinished checkpoint */
+	UNDO_MQUEUE = 11,     /* messages taken out of a POSIX queue (nsops/) */
 	UNDO_KINDS
 };
 

@@ -162,7 +162,8 @@ struct file_kind {
 	size_t entry_off, id_off, flags_off, fown_off;
 	/* Restore: whose message has flags and owner instead. May be NULL. */
 	struct file_obj *(*described_by)(struct file_obj *f);
-	/* Restore. */
+	/* Restore. Of two kinds with one type: whether an entry is of this one. May be NULL. */
+	bool (*reads)(const FileEntry *fe);
 	int (*read)(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e);
 	/* All entries and descriptors were read: references between them, the kind's own images. */
 	int (*read_end)(struct fd_restore *r, struct err *e);
@@ -205,6 +206,8 @@ int fd_refuse(const struct fd_look *l, struct err *e, const char *why, ...)
 /* table.c */
 const struct file_kind *file_kind_of(const struct fd_look *l);
 const struct file_kind *file_kind_by_type(FdTypes type);
+/* By type and, where two kinds share it, by what the entry holds. */
+const struct file_kind *file_kind_of_entry(const FileEntry *fe);
 const char *file_type_name(FdTypes type);
 /* What people call it, whether a kind recognises it or not. */
 const char *file_kind_name(const struct fd_look *l);

@@ -14,4 +14,7 @@ extern const struct file_kind file_kind_pidfd, file_kind_nsfile;
 /* Devices that are refused by name. */
 void chardev_kinds(kind_fn *fn, void *ctx);
 
+/* Files of the IPC namespace. */
+extern const struct file_kind file_kind_mqueue;
+
 #endif

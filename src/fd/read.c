@@ -31,7 +31,7 @@ int file_bad(const struct file_obj *f, struct err *e, const char *why, ...)
 
 static int add_file(struct fd_restore *r, FileEntry *fe, struct image_in *in, struct err *e)
 {
-	const struct file_kind *k = file_kind_by_type(fe->type);
+	const struct file_kind *k = file_kind_of_entry(fe);
 	struct file_obj *f;
 	struct fd_work *w;
 	char *msg;

@@ -14,6 +14,7 @@
 const struct file_kind *const file_kinds[] = {
 	/* before what takes whatever has a name */
 	&file_kind_memfd,
+	&file_kind_mqueue,
 	/* all others */
 	&file_kind_reg,
 	&file_kind_tty,
@@ -42,9 +43,18 @@ const struct file_kind *file_kind_of(const struct fd_look *l)
 const struct file_kind *file_kind_by_type(FdTypes type)
 {
 	for (size_t i = 0; file_kinds[i]; i++)
-		if (file_kinds[i]->type == type && file_kinds[i]->read)
+		if (file_kinds[i]->type == type && file_kinds[i]->read && !file_kinds[i]->reads)
 			return file_kinds[i];
 	return NULL;
+}
+
+const struct file_kind *file_kind_of_entry(const FileEntry *fe)
+{
+	for (size_t i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->type == fe->type && file_kinds[i]->reads &&
+		    file_kinds[i]->reads(fe))
+			return file_kinds[i];
+	return file_kind_by_type(fe->type);
 }
 
 const char *file_type_name(FdTypes type)

@@ -96,8 +96,9 @@ static const struct image_type types[IMG_ID_COUNT] = {
 	[IMG_PIDFD] = { .pattern = "pidfd.img", .magic = 0x54435556 },
 	[IMG_STATS] = { .pattern = "stats-%s", .magic = 0x57093306, .service = true },
 	[IMG_IRMAP_CACHE] = { .pattern = "irmap-cache.img", .magic = 0x57004059, .service = true },
-	/* Ours; "STMF". */
+	/* Ours; "STMF", "STMQ". */
 	[IMG_MANIFEST] = { .pattern = "manifest.img", .magic = 0x464d5453 },
+	[IMG_IPCNS_MQUEUE] = { .pattern = "ipcns-mqueue-%u.img", .magic = 0x514d5453 },
 };
 
 const struct image_type *image_type(enum image_id id)

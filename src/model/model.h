@@ -25,6 +25,7 @@
 struct id_maps;
 struct image_dir;
 struct model;
+struct journal;
 struct remote_task;
 struct remote_thread;
 struct options;
