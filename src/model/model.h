@@ -25,7 +25,6 @@
 struct id_maps;
 struct image_dir;
 struct model;
-struct journal;
 struct remote_task;
 struct remote_thread;
 struct options;
