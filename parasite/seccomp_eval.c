@@ -246,10 +246,10 @@ static int dispatch_look(const struct task_priv *t, size_t i, struct err *e)
 
 	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, sizeof(c), &c) || !c.mode)
 		return 0;
-	return err_set(
-		e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
+	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
 		"thread %d of pid %d uses syscall user dispatch (PR_SET_SYSCALL_USER_DISPATCH)",
 		tid, t->pub.pid);
+	return err_hint(e, "let the program switch it off before the checkpoint");
 }
 
 int seccomp_look(struct remote *r, struct task_priv *t, size_t i, struct err *e)

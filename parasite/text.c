@@ -191,11 +191,12 @@ int text_find(struct remote *r, struct task_priv *t, struct err *e)
 		if (ret < 0)
 			return ret;
 	}
-	if (!text_complete(t))
-		return err_set(e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
-			       "pid %d has no mapped code with a %s in it", t->pub.pid,
-			       t->gadget ? "short jump that could wait" :
-					   "system call instruction");
+	if (!text_complete(t)) {
+		err_set(e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
+			"pid %d has no mapped code with a %s in it", t->pub.pid,
+			t->gadget ? "short jump that could wait" : "system call instruction");
+		return err_hint(e, "let the program keep its vDSO or its C library mapped");
+	}
 	return 0;
 }
 
@@ -234,9 +235,11 @@ static uint64_t hole_of_all(struct remote *r, size_t need, struct err *e)
 		ret = maps_walk(task_mm_pid(r->tasks[k]), range_see, &list, e);
 	if (!ret) {
 		at = arena_find_hole((const uint64_t(*)[2])list.v, list.n, need);
-		if (!at)
+		if (!at) {
 			err_set(e, ERR_UNSUPPORTED, ENOMEM, "enter", "process",
 				"the tasks leave no %zu bytes of address space free", need);
+			err_hint(e, "let the program unmap what it does not use");
+		}
 	} else if (ret == -ENOMEM) {
 		err_sys(e, "malloc", "mappings of all tasks");
 	}

@@ -27,7 +27,8 @@ while read -r kind text; do
 	empty_dir "$img" "$kind"
 	timeout 20 "$STASIS" check --tree "$pid" --json >"$T/json" 2>&1 </dev/null
 	[ $? = 4 ] || die "$kind: check --tree does not object: $(cat "$T/json")"
-	jq -e '.ok == false and (.blockers | length) >= 1' <"$T/json" >/dev/null || die "$kind: $(cat "$T/json")"
+	jq -e '.ok == false and (.blockers | length) >= 1 and all(.blockers[]; .pid > 0 and has("option") and
+		([.kind, .object, .reason, .hint] | all(length > 0)))' <"$T/json" >/dev/null || die "$kind: $(cat "$T/json")"
 	finishes "$kind"
 done <<'END'
 inotify inotify

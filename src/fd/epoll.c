@@ -143,10 +143,12 @@ static int find_target(struct fd_dump *d, struct file_obj *ep, EventpollTfdEntry
 	else if (!late_is(d->root_fd, here))
 		return 0;
 	snprintf(who, sizeof(who), "pid %d, fd %d (eventpoll)", ep->owner->pid, ep->owner_fd);
-	if (s.found && late_is(d->root_fd, s.found))
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
-			       "it watches %.150s, a file about a thread: not supported",
-			       s.found->entry->reg->name);
+	if (s.found && late_is(d->root_fd, s.found)) {
+		err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
+			"it watches %.150s, a file about a thread: not supported",
+			s.found->entry->reg->name);
+		return err_hint(e, "let the program take it out of the epoll first");
+	}
 	if (s.found) {
 		te->has_file_id = 1;
 		te->file_id = s.found->id;

@@ -72,7 +72,8 @@ static int leads_to(const struct fd_dump *d, const char *path, const struct stat
 
 static int refuse(const char *who, struct err *e, const char *why)
 {
-	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who, "%s", why);
+	err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who, "%s", why);
+	return err_hint(e, "let the program close or leave it, or make its name lead there again");
 }
 
 static int not_there(const struct fd_dump *d, const struct stat *st, const char *path,

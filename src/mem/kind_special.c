@@ -32,8 +32,9 @@ static int special_refuse(struct mem_dump *d, const struct map_line *l, struct e
 
 	snprintf(object, sizeof(object), "mapping %lx-%lx of pid %d (%s)", l->start, l->end,
 		 d->t->host, l->name);
-	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", object,
-		       "it is not as the kernel made it");
+	err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", object,
+		"it is not as the kernel made it");
+	return err_hint(e, "let the program leave the kernel's own mappings alone");
 }
 
 static int special_dump(struct mem_dump *d, const struct map_line *l, struct vma *v, struct err *e)
