@@ -45,6 +45,7 @@ kill -STOP $server
 wait_for stopped $server
 expect 8 "$T/fs" "not answered" -- dump --timeout 1 -t "$pid" -D "$T/fs"
 unharmed "images on a hung filesystem"
+expect 8 "$T/fs" "not answered" -- dump --timeout 1 -t "$pid" -D "$(images)" -o "$T/fs/dump.log"
 expect 8 "$T/fs" "not answered" -- restore --timeout 1 -d -D "$T/fs"
 kill -CONT $server
 finishes "images on a hung filesystem"

@@ -35,6 +35,9 @@ int cmd_no_operands(const char *cmd, char **rest, struct err *e);
 /* For the person or program that called us, on stderr. */
 void print_error(const struct invocation *in, const struct err *e);
 
+/* As options.give_up, with the invocation. Not into the log: its file may lie where we are held up. */
+void print_hang(void *ctx, const struct err *e);
+
 void help_print(FILE *f);
 /* The manual's option section, from the same table. */
 void help_print_man(FILE *f);

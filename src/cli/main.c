@@ -12,7 +12,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/probe.h"
+#include "base/watchdog.h"
 #include "cli/cli.h"
+#include "steps.h"
 
 static const struct {
 	enum cmd cmd;
@@ -100,6 +102,26 @@ static void log_error(const struct invocation *in, const struct err *e)
 	log_line(LOG_ERROR, "stasis", "%s", text);
 }
 
+void print_hang(void *ctx, const struct err *e)
+{
+	print_error(ctx, e);
+}
+
+/* It often lies beside the images, and its filesystem may hang like any other. */
+static int open_log_in_time(struct invocation *in, struct err *e)
+{
+	int r;
+
+	if (!in->o->log_file)
+		return open_log(in->o, e);
+	r = watchdog_self(print_hang, in, NULL, NULL, e);
+	watchdog_step("open the log", steps_patience(in->o));
+	if (!r)
+		r = open_log(in->o, e);
+	watchdog_self_end();
+	return r;
+}
+
 static int run(struct invocation *in, int argc, char **argv, struct err *e)
 {
 	const struct cmd_name *cmd = NULL;
@@ -120,7 +142,7 @@ static int run(struct invocation *in, int argc, char **argv, struct err *e)
 		help_print_man_kinds(stdout);
 	if (help)
 		return 0;
-	r = open_log(o, e);
+	r = open_log_in_time(in, e);
 	if (r)
 		return r;
 	r = probe_disable(getenv("STASIS_DISABLE"), e);
