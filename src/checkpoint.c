@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "base/aside.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/io.h"
@@ -540,7 +541,12 @@ static const struct step steps[] = {
 static int work(void *arg, struct err *e)
 {
 	struct checkpoint *c = arg;
-	int r = steps_run(steps, ARRAY_SIZE(steps), c, steps_patience(c->o), e);
+	int r;
+
+	/* This thread is going to trace: it must not wait for where the log lies. */
+	if (log_fd() >= 0)
+		aside_enable(log_fd());
+	r = steps_run(steps, ARRAY_SIZE(steps), c, steps_patience(c->o), e);
 
 	if (c->remote)
 		remote_free(c->remote);

@@ -24,9 +24,11 @@ struct call {
 static struct {
 	bool on;
 	pthread_mutex_t lock;
-	pthread_cond_t cond;
+	pthread_cond_t cond, next;
 	struct call *todo;
-} aside = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+} aside = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .cond = PTHREAD_COND_INITIALIZER,
+	    .next = PTHREAD_COND_INITIALIZER };
 
 static void make(struct call *c)
 {
@@ -78,10 +80,13 @@ static ssize_t call(struct call c)
 		make(&c);
 	} else {
 		pthread_mutex_lock(&aside.lock);
+		while (aside.todo)
+			pthread_cond_wait(&aside.next, &aside.lock);
 		aside.todo = &c;
 		pthread_cond_broadcast(&aside.cond);
-		while (aside.todo)
+		while (aside.todo == &c)
 			pthread_cond_wait(&aside.cond, &aside.lock);
+		pthread_cond_signal(&aside.next);
 		pthread_mutex_unlock(&aside.lock);
 	}
 	errno = c.error;
@@ -118,9 +123,9 @@ void aside_enable(int fd)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-bool aside_is_on(void)
+void aside_forked(void)
 {
-	return aside.on;
+	aside.on = false;
 }
 
 int aside_openat(int dir, const char *name, int flags, mode_t mode)

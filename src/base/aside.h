@@ -15,9 +15,10 @@
 
 /* From now on, when the filesystem of @fd is of such a sort; else the calls below are made at once. */
 void aside_enable(int fd);
-bool aside_is_on(void);
+/* In a forked child, which has no second thread. */
+void aside_forked(void);
 
-/* As the calls of the same name; -1 with errno. For one thread at a time. */
+/* As the calls of the same name; -1 with errno. */
 int aside_openat(int dir, const char *name, int flags, mode_t mode);
 ssize_t aside_pwritev(int fd, const struct iovec *v, int n, off_t at);
 int aside_unlinkat(int dir, const char *name);

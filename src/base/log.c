@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/io.h"
 
 #define LOG_BUFFER (64 * 1024)
@@ -50,7 +51,7 @@ static void flush_locked(void)
 	state.used = 0;
 	state.flushed = now_us();
 	/* There is nowhere to report that the log itself cannot be written. */
-	(void)write_all(state.fd < 0 ? STDERR_FILENO : state.fd, state.buf, n);
+	(void)aside_write_all(state.fd < 0 ? STDERR_FILENO : state.fd, state.buf, n);
 }
 
 static void init_once(void)
@@ -106,6 +107,7 @@ void log_forked(void)
 	pthread_mutex_init(&state.lock, NULL);
 	state.used = 0;
 	state.pid = getpid();
+	aside_forked();
 }
 
 bool log_wants(int level, const char *module)

@@ -261,7 +261,8 @@ static int worker_wait(const struct watch *w, pid_t pid, int pidfd, siginfo_t *s
 		}
 		/* One of its threads cannot die, but the one that traces has let go. */
 		if (hung->code && is_zombie(pid)) {
-			log_warn("process %d stays until that filesystem answers", pid);
+			/* Not into the log, which may lie there, too. */
+			err_in(hung, "process %d stays until it answers", pid);
 			*si = (siginfo_t){ .si_code = CLD_KILLED, .si_status = SIGKILL };
 			return 0;
 		}
