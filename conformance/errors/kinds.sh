@@ -31,7 +31,6 @@ while read -r kind text; do
 		([.kind, .object, .reason, .hint] | all(length > 0)))' <"$T/json" >/dev/null || die "$kind: $(cat "$T/json")"
 	finishes "$kind"
 done <<'END'
-inotify inotify
 fanotify fanotify
 signalfd signalfd
 timerfd timerfd
