@@ -7,6 +7,7 @@
 #include "preflight.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "base/probe.h"
 #include "base/proc.h"
 #include "base/watchdog.h"
@@ -74,6 +76,22 @@ static int preflight_fs(struct model *m, struct task *t, struct err_list *l, str
 	return r;
 }
 
+/* A child born by vfork(2) shares its parent's memory until it calls exec or ends. */
+static bool has_vfork(const struct model *m)
+{
+	char path[64], wchan[64];
+
+	for (size_t i = 0; i < m->n_tasks; i++)
+		for (size_t k = 0; k < m->tasks[i]->n_threads; k++) {
+			snprintf(path, sizeof(path), "/proc/%d/wchan",
+				 m->tasks[i]->threads[k].host);
+			if (read_text_at(AT_FDCWD, path, wchan, sizeof(wchan)) > 0 &&
+			    !strcmp(wchan, "kernel_clone"))
+				return true;
+		}
+	return false;
+}
+
 /* Memory, files or signal handlers that processes share, or threads do not. */
 static void preflight_sharing(struct model *m, struct err_list *l)
 {
@@ -84,7 +102,7 @@ static void preflight_sharing(struct model *m, struct err_list *l)
 		if (m->tasks[i]->state != TASK_ZOMBIE && !m->tasks[i]->ids)
 			return;
 	/* Anything else is no answer: the tasks run, and end. */
-	if (task_ids_dump(m, &b) == -ENOTSUP)
+	if (task_ids_dump(m, &b) == -ENOTSUP && !has_vfork(m))
 		err_list_add(l, &b);
 }
 
