@@ -299,11 +299,13 @@ static int step_seize(void *ctx, struct err *e)
 static int step_network_lock(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
+	int r = 0;
 
-	if (!model_has_own_ns(c->m, NS_NET))
-		return 0;
-	c->net_locked = true;
-	return hooks_run(&c->hooks, HOOK_NETWORK_LOCK, c->o->tree, NULL, e);
+	/* A client is told in any case: it may hold connections by means of its own. */
+	c->net_locked = model_has_own_ns(c->m, NS_NET) || c->hooks.notify;
+	if (c->net_locked)
+		r = hooks_run(&c->hooks, HOOK_NETWORK_LOCK, c->o->tree, NULL, e);
+	return r ? r : hooks_run(&c->hooks, HOOK_QUERY_EXT_FILES, c->o->tree, NULL, e);
 }
 
 static void undo_network_lock(void *ctx)
@@ -570,9 +572,7 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 	if (c.ret_status == MAP_FAILED)
 		return err_sys(e, "mmap", "a shared page");
 	c.m = model_new(o);
-	c.hooks = (struct hooks){ .scripts = o->action_scripts,
-				  .n_scripts = o->n_action_scripts,
-				  .images_fd = -1 };
+	c.hooks = steps_hooks(o);
 	/* A run killed with all its processes may have left this very tree frozen. */
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);

@@ -429,7 +429,7 @@ static int step_post_restore(void *ctx, struct err *e)
 	struct restore *r = ctx;
 	int x = hook(r, HOOK_POST_RESTORE, e);
 
-	if (!x && model_has_own_ns(r->m, NS_NET))
+	if (!x && (model_has_own_ns(r->m, NS_NET) || r->hooks.notify))
 		x = hook(r, HOOK_NETWORK_UNLOCK, e);
 	return x ? x : hook(r, HOOK_PRE_RESUME, e);
 }
@@ -504,7 +504,7 @@ static int wait_for_root(pid_t pid, int *ret_status, struct err *e)
 	return 0;
 }
 
-static int let_go(struct restore *r, int *ret_status, struct err *e)
+static int let_go(struct restore *r, pid_t *ret_root, int *ret_status, struct err *e)
 {
 	pid_t root = r->stubs->v[0]->host;
 	struct err late = { 0 };
@@ -514,10 +514,11 @@ static int let_go(struct restore *r, int *ret_status, struct err *e)
 	x = stubs_release(r->stubs, r->o->leave_stopped, e);
 	if (x)
 		return x;
-	if (hook(r, HOOK_POST_RESUME, &late))
-		log_warn("hook post-resume: %s", late.why);
+	*ret_root = root;
 	stats_restore(r->m, r->t_forked - r->t_start, now_us() - r->t_start);
 	x = stats_write(r->m, "restore", e);
+	if (hook(r, HOOK_POST_RESUME, &late))
+		log_warn("hook post-resume: %s", late.why);
 	if (x)
 		return x;
 	log_info("restored %zu processes, root %d", r->m->n_tasks, root);
@@ -533,17 +534,17 @@ static int let_go(struct restore *r, int *ret_status, struct err *e)
 	return wait_for_root(root, ret_status, e);
 }
 
-int restore_run(const struct options *o, struct err_list *problems, int *ret_status, struct err *e)
+int restore_run(const struct options *o, struct err_list *problems, pid_t *ret_root,
+		int *ret_status, struct err *e)
 {
 	struct restore r = { .o = o, .problems = problems, .root_fd = -EBADF, .t_start = now_us() };
 	struct err late = { 0 };
 	int x;
 
 	*ret_status = 0;
+	*ret_root = 0;
 	r.m = model_new(o);
-	r.hooks = (struct hooks){ .scripts = o->action_scripts,
-				  .n_scripts = o->n_action_scripts,
-				  .images_fd = -1 };
+	r.hooks = steps_hooks(o);
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);
 	x = watchdog_self(o->give_up, o->give_up_ctx, NULL, NULL, e);
@@ -556,7 +557,7 @@ int restore_run(const struct options *o, struct err_list *problems, int *ret_sta
 	journal_close(r.j);
 	mem_close(r.m);
 	if (!x)
-		x = let_go(&r, ret_status, e);
+		x = let_go(&r, ret_root, ret_status, e);
 	if (r.planned) {
 		err_clear(e);
 		x = 0;

@@ -19,6 +19,17 @@ unsigned steps_patience(const struct options *o)
 	return o->timeout + PATIENCE_MORE;
 }
 
+struct hooks steps_hooks(const struct options *o)
+{
+	return (struct hooks){
+		.scripts = o->action_scripts,
+		.n_scripts = o->n_action_scripts,
+		.images_fd = -1,
+		.notify = o->notify,
+		.notify_ctx = o->notify_ctx,
+	};
+}
+
 int steps_run(const struct step *steps, size_t n, void *ctx, unsigned patience, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "hooks/hooks.h"
+
 struct err;
 struct options;
 
@@ -26,5 +28,7 @@ struct step {
 int steps_run(const struct step *steps, size_t n, void *ctx, unsigned patience, struct err *e);
 /* From --timeout. */
 unsigned steps_patience(const struct options *o);
+/* Scripts and client of the options; where the images are is not known yet. */
+struct hooks steps_hooks(const struct options *o);
 
 #endif

@@ -9,32 +9,8 @@
 #include "base/probe.h"
 #include "checkpoint.h"
 #include "cli/cli.h"
+#include "feature_names.h"
 #include "kinds.h"
-
-/*
- * Names by which runtimes ask for a feature, where the probe has another. Those
- * without a probe belong to what is not built, so the answer is no.
- */
-static const struct feature {
-	const char *name, *probe;
-} features[] = {
-	{ "mem_dirty_track", NULL },
-	{ "uffd-noncoop", NULL },
-	{ "uffd", NULL },
-	{ "lazy_pages", NULL },
-	{ "pidfd_store", NULL },
-	{ "timens", "ns_time" },
-	{ "cgroupns", "ns_cgroup" },
-	{ "userns", "ns_user" },
-	{ "ns_pid", "ns_pid" },
-	{ "network_lock_nftables", "nftables" },
-	{ "get_rseq_conf", "ptrace_get_rseq" },
-	{ "can_map_vdso", "arch_map_vdso" },
-	{ "kcmp_epoll", "kcmp_epoll_tfd" },
-	{ "seccomp_suspend", "ptrace_suspend_seccomp" },
-	{ "compat_cr", NULL },
-	{ "pagemap_scan_guard_pages", "madv_guard" },
-};
 
 static int check_tree(struct invocation *in, struct err *e)
 {
@@ -61,34 +37,16 @@ static int check_tree(struct invocation *in, struct err *e)
 	return 0;
 }
 
-/* Probe names first, then the features that are called otherwise. */
-static const char *feature_name_at(size_t i)
-{
-	if (i < probe_count())
-		return probe_get(i)->name;
-	i -= probe_count();
-	return i < ARRAY_SIZE(features) ? features[i].name : NULL;
-}
-
 static int check_feature(const char *name, bool *ret_ok, struct err *e)
 {
-	const struct probe *p = probe_find(name);
-	size_t i;
+	int r = feature_check(name, ret_ok);
 
-	for (i = 0; !p && i < ARRAY_SIZE(features); i++) {
-		if (strcmp(features[i].name, name))
-			continue;
-		if (!features[i].probe) {
-			printf("%s: no, stasis is built without it\n", name);
-			*ret_ok = false;
-			return 0;
-		}
-		p = probe_find(features[i].probe);
-	}
-	if (!p)
+	if (r == -ENOENT)
 		return option_unknown("feature", name, name, feature_name_at, e);
-	*ret_ok = !probe_run(p);
-	printf("%s: %s\n", name, *ret_ok ? "yes" : "no");
+	printf("%s: %s\n", name,
+	       r == -ENOTSUP ? "no, stasis is built without it" :
+	       *ret_ok	     ? "yes" :
+			       "no");
 	return 0;
 }
 

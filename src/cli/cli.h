@@ -14,10 +14,6 @@
 #include "base/err.h"
 #include "model/options.h"
 
-#define STASIS_VERSION "0.1.0"
-/* The level of the interfaces that other tools compare with. */
-#define COMPAT_VERSION "4.2"
-
 struct invocation {
 	struct options *o;
 	char **rest; /* after the command, NULL-ended */

@@ -12,9 +12,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/probe.h"
-#include "base/watchdog.h"
 #include "cli/cli.h"
-#include "steps.h"
+#include "runlog.h"
+#include "version.h"
 
 static const struct {
 	enum cmd cmd;
@@ -34,36 +34,6 @@ int cmd_no_operands(const char *cmd, char **rest, struct err *e)
 	return err_hint(e, strspn(*rest, "0123456789") == strlen(*rest) ?
 				   "a process tree is named with --tree PID" :
 				   "--help shows how it is called");
-}
-
-/* The log goes to --log-file in the work directory, else to stderr. */
-static int open_log(const struct options *o, struct err *e)
-{
-	static const int levels[] = { LOG_ERROR, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-	const char *dir = o->work_dir ? o->work_dir : o->images_dir;
-	_cleanup_close_ int dir_fd = -EBADF;
-	int fd = -1;
-
-	if (o->log_file || o->work_dir)
-		dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* Statistics go there too, when it is too late to complain. */
-	if (dir_fd < 0 && o->work_dir) {
-		err_sys(e, "open", "work directory %s", dir);
-		err_class_set(e, ERR_USAGE);
-		return err_hint(e, "create the directory first");
-	}
-	if (o->log_file) {
-		if (dir_fd < 0 && o->log_file[0] != '/') {
-			err_sys(e, "open", "image directory %s", dir);
-			return err_class_set(e, ERR_USAGE);
-		}
-		fd = openat(dir_fd, o->log_file,
-			    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-		if (fd < 0)
-			return err_sys(e, "open", "log file %s", o->log_file);
-	}
-	log_open(fd, levels[o->verbosity], o->log_json, getenv("STASIS_DEBUG"));
-	return 0;
 }
 
 void print_error(const struct invocation *in, const struct err *e)
@@ -87,39 +57,9 @@ void print_error(const struct invocation *in, const struct err *e)
 	}
 }
 
-/* When the log is a file: there, too. */
-static void log_error(const struct invocation *in, const struct err *e)
-{
-	char text[sizeof(*e) + 64];
-
-	if (log_fd() <= STDERR_FILENO)
-		return;
-	for (size_t i = 0; i < in->problems.n && in->problems.n > 1; i++) {
-		err_format(&in->problems.v[i], text, sizeof(text));
-		log_line(LOG_ERROR, "stasis", "%s", text);
-	}
-	err_format(e, text, sizeof(text));
-	log_line(LOG_ERROR, "stasis", "%s", text);
-}
-
 void print_hang(void *ctx, const struct err *e)
 {
 	print_error(ctx, e);
-}
-
-/* It often lies beside the images, and its filesystem may hang like any other. */
-static int open_log_in_time(struct invocation *in, struct err *e)
-{
-	int r;
-
-	if (!in->o->log_file)
-		return open_log(in->o, e);
-	r = watchdog_self(print_hang, in, NULL, NULL, e);
-	watchdog_step("open the log", steps_patience(in->o));
-	if (!r)
-		r = open_log(in->o, e);
-	watchdog_self_end();
-	return r;
 }
 
 static int run(struct invocation *in, int argc, char **argv, struct err *e)
@@ -133,7 +73,7 @@ static int run(struct invocation *in, int argc, char **argv, struct err *e)
 	if (r)
 		return r;
 	if (help == 'V')
-		printf("Version: %s\nstasis %s\n", COMPAT_VERSION, STASIS_VERSION);
+		printf("Version: %d.%d\nstasis %s\n", COMPAT_MAJOR, COMPAT_MINOR, STASIS_VERSION);
 	else if (help == 'h')
 		help_print(stdout);
 	else if (help == 'm')
@@ -142,7 +82,7 @@ static int run(struct invocation *in, int argc, char **argv, struct err *e)
 		help_print_man_kinds(stdout);
 	if (help)
 		return 0;
-	r = open_log_in_time(in, e);
+	r = runlog_open(o, print_hang, in, e);
 	if (r)
 		return r;
 	r = probe_disable(getenv("STASIS_DISABLE"), e);
@@ -187,7 +127,7 @@ int main(int argc, char **argv)
 	err_clear(&e);
 	options_init(&o);
 	if (run(&in, argc, argv, &e)) {
-		log_error(&in, &e);
+		runlog_error(&in.problems, &e);
 		log_flush();
 		print_error(&in, &e);
 		if (!in.status)

@@ -82,6 +82,9 @@ struct options {
 	/* Restore: a filesystem holds us up for ever. Print the error; the process ends then. */
 	void (*give_up)(void *ctx, const struct err *e);
 	void *give_up_ctx;
+	/* As in struct hooks: a client that is told of each hook point. */
+	int (*notify)(void *ctx, const char *point, pid_t pid, int fd, struct err *e);
+	void *notify_ctx;
 };
 
 enum opt_type {
