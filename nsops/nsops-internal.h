@@ -19,6 +19,9 @@ int uts_dump(struct model *m, const struct ns *ns, struct err *e);
 int uts_read(struct model *m, const struct ns *ns, struct err *e);
 int uts_build(struct maker *mk, const struct ns *ns, struct err *e);
 
+int time_dump(struct model *m, struct err *e);
+int time_read(struct model *m, struct err *e);
+
 /* IPC content that cannot be dumped yet goes to @blockers; limits are kept. */
 int ipc_preflight(struct model *m, const struct ns *ns, struct err_list *blockers, struct err *e);
 int ipc_dump(struct model *m, const struct ns *ns, struct err *e);

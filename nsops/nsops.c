@@ -14,14 +14,11 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/abi.h"
 #include "base/cleanup.h"
 #include "base/nshelper.h"
 #include "base/proc.h"
 #include "nsops/nsops-internal.h"
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
 
 #define IDS(field)                                                                                 \
 	.ids_off = offsetof(TaskKobjIdsEntry, field),                                              \
@@ -36,8 +33,7 @@ const struct ns_kind ns_kinds[NS_TYPES] = {
 	[NS_UTS] = { NS_UTS, "uts", CLONE_NEWUTS, IDS(uts_ns_id), NULL },
 	[NS_CGROUP] = { NS_CGROUP, "cgroup", CLONE_NEWCGROUP, IDS(cgroup_ns_id),
 			"cgroup namespaces are not supported yet" },
-	[NS_TIME] = { NS_TIME, "time", CLONE_NEWTIME, IDS(time_ns_id),
-		      "time namespaces are not supported yet" },
+	[NS_TIME] = { NS_TIME, "time", CLONE_NEWTIME, IDS(time_ns_id), NULL },
 };
 
 /* Ids are given in this order, so that images look alike whoever wrote them. */
@@ -283,6 +279,8 @@ int ns_dump(struct model *m, struct err *e)
 
 	if (!r && uts)
 		r = uts_dump(m, uts, e);
+	if (!r)
+		r = time_dump(m, e);
 	if (!r && ipc)
 		r = ipc_dump(m, ipc, e);
 	return r;
@@ -346,7 +344,7 @@ int ns_read(struct model *m, struct err *e)
 	own = ns_own(m, NS_IPC);
 	if (!r && own)
 		r = ipc_read(m, own, e);
-	return r;
+	return r ? r : time_read(m, e);
 }
 
 uint64_t ns_clone_flags(const struct model *m)
@@ -354,7 +352,8 @@ uint64_t ns_clone_flags(const struct model *m)
 	uint64_t flags = 0;
 
 	for (size_t i = 0; i < NS_TYPES; i++)
-		if (model_has_own_ns(m, ns_kinds[i].type))
+		/* Whoever is born into a time namespace can no longer set its clocks: ns_birth(). */
+		if (i != NS_TIME && model_has_own_ns(m, ns_kinds[i].type))
 			flags |= ns_kinds[i].clone_flag;
 	return flags;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Namespace kinds: identify, create, enter; contents of UTS (later IPC, time).
+ * Namespace kinds: identify, create, enter; contents of UTS, IPC, time.
  *
- * Owns: ids of namespaces, utsns-*.img, timens, opening things inside a
+ * Owns: ids of namespaces, utsns-*.img, timens-0.img, opening things inside a
  * namespace through a single-threaded helper. The coordinator itself never
  * calls setns. Does not own: mount trees (mounts), links (netns).
  */
@@ -42,11 +42,22 @@ int ns_dump_inside(struct model *m, struct remote *remote, struct err *e);
 /* Contents of all own namespaces that nsops owns (UTS, IPC). */
 int ns_dump(struct model *m, struct err *e);
 
+/*
+ * Note what the tree's clocks and ours show (m->clocks), once nobody in it runs
+ * any more. ns_dump() writes it.
+ */
+int ns_time_note(struct model *m, struct err *e);
+
 int ns_read(struct model *m, struct err *e);
 /* Give the new user namespace of process @pid its maps; from outside. */
 int ns_user_fill(struct model *m, pid_t pid, struct err *e);
 /* CLONE_NEW* flags for the root stub. */
 uint64_t ns_clone_flags(const struct model *m);
+/*
+ * The root stub's first calls: into a time namespace in which the tree's clocks
+ * go on from where they were. They count from here: to be run at once.
+ */
+int ns_birth(struct model *m, struct prog *p, struct err *e);
 /*
  * Calls for the root stub that fill its own namespaces (sethostname ...). Before
  * those of mounts_build(): some go through our /proc, which is still there.

@@ -265,7 +265,8 @@ static long spawn_alone(struct stub_set *s, const struct stub_birth *b, struct e
 		stub_clone_args(s, root->threads[0].ring, b->flags | CLONE_CLEAR_SIGHAND,
 				b->flags & CLONE_PARENT ? 0 : SIGCHLD, b->set_pid ? root->pid : 0);
 	void *rseq = own_rseq();
-	sigset_t all, old;
+	/* The C library would leave its own signals out, of which timers are one. */
+	uint64_t all = ~0ull, old;
 	bool had_rseq;
 	long pid;
 	int r = own_maps_read(&own, &s->arena, e);
@@ -275,10 +276,9 @@ static long spawn_alone(struct stub_set *s, const struct stub_birth *b, struct e
 		return r;
 	had_rseq = rseq && !syscall(SYS_rseq, rseq, RSEQ_SIZE, 1 /* unregister */, RSEQ_SIG);
 	own_maps_advise(&own, MADV_DONTFORK);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
 	pid = spawn_root(s, b, c, e);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
 	own_maps_advise(&own, MADV_DOFORK);
 	if (had_rseq)
 		syscall(SYS_rseq, rseq, RSEQ_SIZE, 0, RSEQ_SIG);
@@ -334,7 +334,7 @@ static int settle(struct stub_set *s, const struct stub_birth *b, struct err *e)
 	uint64_t base = (uint64_t)s->arena.base;
 	struct prog p, first;
 	int fds[2] = { -EBADF, s->arena_fd }, r = exec_file(s, ring, &fds[0], e);
-	_cleanup_close_ int file = fds[0];
+	_cleanup_close_ __attribute__((unused)) int file = fds[0];
 
 	if (r)
 		return r;
@@ -412,6 +412,7 @@ static int birth_in_user_ns(struct stub_set *s, const struct stub_birth *b, stru
 		/* Who changes ids asks for the signal again. */
 		bind_calls(&whole, 0);
 	}
+	prog_append(&whole, b->first);
 	if (b->alone) {
 		r = stub_run(s, root, &whole, e);
 		prog_free(&whole);
@@ -439,6 +440,7 @@ int stubs_birth(struct stub_set *s, const struct stub_birth *b, struct err *e)
 		prog_free(&first);
 		return r;
 	}
+	prog_append(&first, b->first);
 	if (b->alone) {
 		prog_seal(&first);
 		s->arena.head->pending = 1;

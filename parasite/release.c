@@ -302,9 +302,10 @@ static void nap_post(struct stub_set *s, struct stub_thread *th)
 {
 	struct prog p;
 	struct timespec *ts = arena_alloc(&s->arena, sizeof(*ts));
+	uint64_t now = now_us() * 1000, rest = th->nap_until > now ? th->nap_until - now : 0;
 
-	ts->tv_sec = th->nap_ns / 1000000000;
-	ts->tv_nsec = th->nap_ns % 1000000000;
+	ts->tv_sec = (time_t)(rest / 1000000000);
+	ts->tv_nsec = (long)(rest % 1000000000);
 	prog_init(&p, &s->arena);
 	prog_call(&p, "sleep on", SYS_clock_nanosleep | SV_IGN, th->nap_clock, 0, (uint64_t)ts,
 		  th->nap_rest);

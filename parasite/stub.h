@@ -36,8 +36,9 @@ struct stub_thread {
 	/* A relative sleep that goes on through the restart block: slept for real before the registers are set. */
 	bool nap;
 	int nap_clock;
-	uint64_t nap_ns, nap_rest; /* nap_rest: where the kernel writes what is left */
-	void *owner;		   /* the caller's */
+	uint64_t nap_until; /* our CLOCK_MONOTONIC, in nanoseconds */
+	uint64_t nap_rest;  /* where the kernel writes what is left */
+	void *owner;	    /* the caller's */
 };
 
 struct stub {
@@ -113,6 +114,7 @@ struct stub_birth {
 	/* Called from outside when the root is there: gives the namespace its maps. */
 	int (*map)(void *ctx, pid_t root, struct err *e);
 	void *ctx;
+	struct prog *first;	 /* what the root does before its own program; taken over */
 	bool root_uid, root_gid; /* id 0 has a number of ours: stubs begin as that */
 };
 

@@ -245,6 +245,8 @@ static int seize(struct checkpoint *c, uint64_t deadline, struct err *e)
 		r = seize_bystanders(c, e);
 	if (!r)
 		r = remote_stop(c->remote, deadline, e);
+	if (!r)
+		r = ns_time_note(m, e);
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
 		if (m->tasks[i]->rt)
 			link_remote(m->tasks[i], m->tasks[i]->rt);
@@ -326,7 +328,7 @@ static int step_inside(void *ctx, struct err *e)
 	struct checkpoint *c = ctx;
 	struct model *m = c->m;
 	struct err late = { 0 };
-	int x, r = remote_enter(c->remote, ARENA_TASK, ARENA_THREAD, e);
+	int x, r = remote_enter(c->remote, ARENA_TASK + task_inside_need(m), ARENA_THREAD, e);
 
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
 		if (m->tasks[i]->rt && !(r = cancel_check(e)))

@@ -21,6 +21,7 @@ static const struct feature {
 	{ "lazy_pages", NULL },
 	{ "pidfd_store", NULL },
 	{ "timens", "ns_time" },
+	{ "timer_cr_ids", "timer_ids" },
 	{ "cgroupns", "ns_cgroup" },
 	{ "userns", "ns_user" },
 	{ "ns_pid", "ns_pid" },

@@ -150,8 +150,10 @@ int restore_build(void *ctx, struct err *e)
 				       t->pid);
 		/* Locks before credentials drop: leases ask for a capability. */
 		fd_build_final(m, t);
-		x = task_build_final(m, t, e);
-		task_dress(t);
+		/* Otherwise as late as can be: it counts times. */
+		if (r->o->plan)
+			x = task_build_final(m, t, e);
+		task_dress(m, t);
 	}
 	if (!x && r->o->plan) {
 		print_plan(r);

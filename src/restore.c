@@ -175,7 +175,8 @@ static int step_arena(void *ctx, struct err *e)
 	if (!x)
 		x = stubs_new(&r->stubs, r->m->pool, (const uint64_t(*)[2])ranges, n, max_fd(r->m),
 			      r->m->n_tasks, r->m->n_threads,
-			      mem_arena_need(r->m) + ns_arena_need(r->m), e);
+			      mem_arena_need(r->m) + ns_arena_need(r->m) + task_arena_need(r->m),
+			      e);
 	return x ? x : task_plan(r->m, r->stubs, e);
 }
 
@@ -205,9 +206,10 @@ static int step_birth(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
 	struct model *m = r->m;
-	struct prog outer;
+	struct prog outer, first;
 	struct maker mk = { .m = m, .p = &outer };
 	struct stub_birth b = {
+		.first = &first,
 		.flags = ns_clone_flags(m) | (r->o->restore_sibling ? CLONE_PARENT : 0),
 		.set_pid = true,
 		.alone = m->n_cttys > 0,
@@ -228,11 +230,15 @@ static int step_birth(void *ctx, struct err *e)
 		prog_seal(&outer);
 		b.outer = &outer;
 	}
+	prog_init(&first, &r->stubs->arena);
+	if (!x)
+		x = ns_birth(m, &first, e);
 	if (!x)
 		x = stubs_birth(r->stubs, &b, e);
 	if (!x)
 		outer_take(&mk);
 	prog_free(&outer);
+	prog_free(&first);
 	return x ? x : undo_add_kill(r->j, r->stubs->v[0]->host, e);
 }
 
@@ -404,6 +410,9 @@ static int step_seize(void *ctx, struct err *e)
 		x = stubs_stop(r->stubs, e);
 	if (!x)
 		x = stubs_seize(r->stubs, e);
+	for (size_t i = 0; !x && i < r->m->n_tasks; i++)
+		if (r->m->tasks[i]->state != TASK_ZOMBIE)
+			x = task_build_final(r->m, r->m->tasks[i], e);
 	if (!x)
 		x = task_shared_filters(r->m, r->stubs, e);
 	if (!x)

@@ -27,6 +27,7 @@
  *	// needs: WORD ...		avx, avx512f, ... (a CPU flag), go, musl, m32
  *	// cflags: -pthread		for compiling it
  *	// dump: --option ...		added to the dump; likewise "restore:"
+ *	// pause: SECONDS		between each dump and its restore
  *	// changes: by itself		processes end while it waits: not compared around a dump
  *	// refuse: TEXT			the dump must be refused, naming TEXT
  *	// kinds: NAME ...		entries of the kind tables that it covers

@@ -15,6 +15,7 @@ int probe_process_vm(const struct probe *p);
 int probe_futex_waitv(const struct probe *p);
 int probe_prctl_mm_map(const struct probe *p);
 int probe_arch_map_vdso(const struct probe *p);
+int probe_timer_ids(const struct probe *p);
 int probe_proc_children(const struct probe *p);
 int probe_memfd(const struct probe *p);
 int probe_map_files(const struct probe *p);

@@ -60,6 +60,8 @@ static const struct probe probes[] = {
 	    "needs Linux 5.16"),
 	MAY("prctl_mm_map", probe_prctl_mm_map, "restoring the layout of memory", CR_KERNEL),
 	MAY("arch_map_vdso", probe_arch_map_vdso, "the vDSO at its old place", CR_KERNEL),
+	MAY("timer_ids", probe_timer_ids, "restoring timers' ids",
+	    "needs Linux 6.15; ids are counted up to instead, small ones only"),
 	MUST("proc_children", probe_proc_children, "finding a tree's processes",
 	     "build the kernel with CONFIG_PROC_CHILDREN"),
 	/* memory */

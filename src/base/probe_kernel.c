@@ -70,6 +70,12 @@ int probe_pidfd_getfd(const struct probe *p)
 	return call_result(fd);
 }
 
+int probe_timer_ids(const struct probe *p)
+{
+	return call_result(
+		prctl(PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0, 0));
+}
+
 int probe_kcmp(const struct probe *p)
 {
 	int r = proc_kcmp(getpid(), getpid(), KCMP_VM, 0, 0);

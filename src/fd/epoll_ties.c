@@ -4,11 +4,14 @@
  * who added it: so a helper with a descriptor table of its own puts each target
  * at its old number for a moment, whether or not a task still has it there.
  *
+ * Signalfds are watched for the process that adds them: those a task adds itself.
+ *
  * Runs in: the coordinator, and a short-lived helper that shares its memory.
  */
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "base/nshelper.h"
 #include "fd/epoll.h"
@@ -69,6 +72,12 @@ struct job {
 	size_t n;
 	int above; /* numbers that targets need lie below */
 };
+
+/* Added by a task itself: epoll_build(). */
+static bool tied_inside(const struct file_obj *target)
+{
+	return target->entry->type == FD_TYPES__SIGNALFD;
+}
 
 /*
  * A one-shot target that has fired must not be armed again by being added: let it
@@ -160,10 +169,89 @@ int epoll_tie(struct fd_restore *r, struct err *e)
 		for (size_t k = 0; k < f->entry->epfd->n_tfd; k++) {
 			struct tie t = { f->fd, targets[k]->fd, f->entry->epfd->tfd[k] };
 
+			if (tied_inside(targets[k]))
+				continue;
 			pool_push(r->m->pool, j.v, j.n, t);
 			if ((int)t.te->tfd >= j.above)
 				j.above = (int)t.te->tfd + 1;
 		}
 	}
 	return j.n ? ns_helper_call(0, 0, add_all, &j, NULL, e) : 0;
+}
+
+/* Slot @target gets the number @tfd for a moment; what has that number is put aside. */
+static void tie_calls(struct build *b, int ep, int target, const EventpollTfdEntry *te)
+{
+	struct prog *p = b->p;
+	struct epoll_event ev = { .events = te->events, .data.u64 = te->data };
+	bool moved = target != (int)te->tfd, taken = moved && (int)te->tfd < b->n_slots;
+	size_t aside = 0;
+
+	if (taken)
+		aside = prog_call(p, "put a descriptor aside", SYS_dup, te->tfd);
+	if (moved)
+		prog_call(p, "give a signalfd its old number", SYS_dup3, (uint64_t)target, te->tfd,
+			  0);
+	prog_call(p, "watch a signalfd", SYS_epoll_ctl, (uint64_t)ep, EPOLL_CTL_ADD, te->tfd,
+		  (uint64_t)prog_dup(p, &ev, sizeof(ev)));
+	if (moved && !taken)
+		prog_call(p, "close its old number", SYS_close, te->tfd);
+	if (!taken)
+		return;
+	prog_call(p, "put a descriptor back", SYS_dup3, 0, te->tfd, 0);
+	prog_ref(p, aside, 0);
+	prog_call(p, "close where it was", SYS_close, 0);
+	prog_ref(p, aside, 0);
+}
+
+/* The first task that has the epoll, and its number among the slots. */
+static const struct task *first_holder(const struct model *m, const struct file_obj *f,
+				       int *ret_slot)
+{
+	for (size_t i = 0; i < m->n_tasks; i++)
+		for (size_t k = 0; k < m->tasks[i]->n_fds; k++)
+			if (m->tasks[i]->fds[k].file == f) {
+				*ret_slot = (int)k;
+				return m->tasks[i];
+			}
+	return NULL;
+}
+
+static int slot_of(struct build *b, int fd)
+{
+	for (int i = 0; i < b->n_fds; i++)
+		if (b->slots[i] == fd)
+			return i;
+	return build_slot(b, fd);
+}
+
+static void tie_all(struct build *b, struct file_obj *f, int slot, bool emit)
+{
+	struct file_obj **targets = fd_work(f)->kid;
+
+	for (size_t k = 0; k < f->entry->epfd->n_tfd; k++) {
+		int target;
+
+		if (!tied_inside(targets[k]))
+			continue;
+		target = slot_of(b, targets[k]->fd);
+		if (emit)
+			tie_calls(b, slot, target, f->entry->epfd->tfd[k]);
+	}
+}
+
+void epoll_build(struct build *b)
+{
+	struct model *m = b->m;
+	int slot = 0;
+
+	/* All slots first: which numbers are free depends on how many there are. */
+	for (int emit = 0; emit < 2; emit++)
+		for (size_t i = 0; i < m->n_files; i++) {
+			struct file_obj *f = m->files[i];
+
+			if (f->entry && f->entry->type == FD_TYPES__EVENTPOLL &&
+			    fd_work(f)->wanted && first_holder(m, f, &slot) == b->t)
+				tie_all(b, f, slot, emit);
+		}
 }

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "fd/epoll.h"
 #include "fd/lock.h"
 #include "parasite/stub.h"
 
@@ -152,6 +153,7 @@ int fd_build_place(struct build *b, struct err *e)
 	const struct task_fd *fds = b->t->fds;
 	int next = 0;
 
+	epoll_build(b);
 	for (int i = b->n_fds - 1; i >= 0; i--) {
 		if (fds[i].fd == i)
 			prog_call(b->p, "descriptor flags", SYS_fcntl, (uint64_t)i, F_SETFD,

@@ -23,6 +23,8 @@ const struct file_kind *const file_kinds[] = {
 	&file_kind_fifo,
 	&file_kind_eventfd,
 	&file_kind_inotify,
+	&file_kind_signalfd,
+	&file_kind_timerfd,
 	&file_kind_unix,
 	&file_kind_inet,
 	&file_kind_netlink,
@@ -75,8 +77,6 @@ struct stranger {
 #define HINT_CLOSE "let the program close it before the checkpoint"
 
 static const struct stranger strangers[] = {
-	{ "anon_inode:[signalfd]", 0, "signalfd", HINT_CLOSE },
-	{ "anon_inode:[timerfd]", 0, "timerfd", HINT_CLOSE },
 	{ "anon_inode:[fanotify]", 0, "fanotify", HINT_CLOSE },
 	{ "anon_inode:[userfaultfd]", 0, "userfaultfd", HINT_CLOSE },
 	{ "anon_inode:[io_uring]", 0, "io_uring",

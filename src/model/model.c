@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/pool.h"
 
@@ -134,4 +135,19 @@ bool model_has_own_ns(const struct model *m, enum ns_type type)
 	const struct ns *ns = m->root ? m->root->ns[type] : NULL;
 
 	return ns && !ns->ours;
+}
+
+uint64_t model_clock_now(int clk)
+{
+	struct timespec t;
+
+	clock_gettime(clk == CLK_MONO ? CLOCK_MONOTONIC : CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t model_clock_passed(const struct model *m, int clk)
+{
+	uint64_t now = model_clock_now(clk);
+
+	return now > m->clocks.ours[clk] ? now - m->clocks.ours[clk] : 0;
 }

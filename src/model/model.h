@@ -138,6 +138,19 @@ struct ctty {
 	int fd;		 /* ours on its slave side, once it is made */
 };
 
+enum { CLK_MONO, CLK_BOOT, N_CLKS }; /* CLOCK_MONOTONIC, CLOCK_BOOTTIME */
+
+/*
+ * The tree's own time, in nanoseconds. Times left in the images (timers,
+ * sleeps) count from the moment @tree; in our own time that moment is @ours.
+ */
+struct clocks {
+	bool known; /* restore: the images tell; always on dump */
+	bool go_on; /* restore: the tree gets a time namespace in which its clocks go on */
+	uint64_t tree[N_CLKS]; /* at the moment of the checkpoint */
+	uint64_t ours[N_CLKS]; /* dump: at the same moment; restore: when the tree's clocks go on */
+};
+
 struct model {
 	struct pool *pool;
 	const struct options *opt;
@@ -152,6 +165,7 @@ struct model {
 	size_t n_dead_pids;
 	struct ctty *cttys;
 	size_t n_cttys;
+	struct clocks clocks;
 	int pid_level; /* dump: depth of the pid namespace that the images' pids belong to */
 	struct ns **nses;
 	size_t n_nses;
@@ -197,6 +211,10 @@ struct shmem_obj *model_shmem_get(struct model *m, uint64_t dev, uint64_t ino);
 struct task *model_task_by_pid(struct model *m, pid_t pid);
 /* The controlling terminal of a session, or NULL. */
 struct ctty *model_ctty(const struct model *m, pid_t sid);
+
+/* Our CLOCK_MONOTONIC or CLOCK_BOOTTIME (by CLK_*) in nanoseconds; how much of it has passed since @clocks.ours. */
+uint64_t model_clock_now(int clk);
+uint64_t model_clock_passed(const struct model *m, int clk);
 
 /* True when the tree's root has its own namespace of that type (dump: not ours; restore: not root_ids'). */
 bool model_has_own_ns(const struct model *m, enum ns_type type);

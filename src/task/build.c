@@ -117,13 +117,14 @@ int task_build(struct build *b, struct stub_set *s, struct err *e)
 	if (tc->has_child_subreaper && tc->child_subreaper)
 		prog_call(p, "become subreaper", SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
 	settle_children(p, t);
+	timers_prepare(p, t);
 	for (size_t k = 1; k < t->n_threads; k++) {
 		stub_spawn_thread_call(s, p, t->stub, k);
 		self_calls(&t->stub->threads[k].build, &t->threads[k]);
 	}
 	if (!t->leader_dead)
 		self_calls(p, leader);
-	return 0;
+	return timers_make(p, t, e);
 }
 
 void task_build_zombie(struct build *b)
@@ -149,11 +150,16 @@ void task_build_zombie(struct build *b)
 	prog_call(p, "end", SYS_exit_group | SV_IGN, t->exit_code >> 8 & 0xff);
 }
 
-static void pending_calls(struct prog *p, const SignalQueueEntry *q, pid_t tgid, pid_t tid)
+static void pending_calls(const struct model *m, struct prog *p, const SignalQueueEntry *q,
+			  const struct task *t, pid_t tid)
 {
+	pid_t tgid = t->pid;
+
 	for (size_t i = 0; q && i < q->n_signals; i++) {
 		siginfo_t *si = prog_dup(p, q->signals[i]->siginfo.data, sizeof(*si));
 
+		if (timers_fire(m, p, t, si))
+			continue;
 		if (tid)
 			prog_call(p, "queue a pending signal", SYS_rt_tgsigqueueinfo, tgid, tid,
 				  si->si_signo, (uint64_t)si);
@@ -163,14 +169,18 @@ static void pending_calls(struct prog *p, const SignalQueueEntry *q, pid_t tgid,
 	}
 }
 
-static void timer_call(struct prog *p, int which, const ItimerEntry *i)
+/* @passed: of the time left, in nanoseconds. */
+static void timer_call(struct prog *p, int which, const ItimerEntry *i, uint64_t passed)
 {
 	struct itimerval v;
+	uint64_t us;
 
 	if (!i || (!i->vsec && !i->vusec))
 		return;
+	us = i->vsec * 1000000 + i->vusec;
+	us = us > passed / 1000 ? us - passed / 1000 : 1;
 	v = (struct itimerval){ .it_interval = { i->isec, i->iusec },
-				.it_value = { i->vsec, i->vusec } };
+				.it_value = { us / 1000000, us % 1000000 } };
 	prog_call(p, "start an interval timer", SYS_setitimer, which,
 		  (uint64_t)prog_dup(p, &v, sizeof(v)), 0);
 }
@@ -180,11 +190,12 @@ static void process_final(struct model *m, struct prog *p, const struct task *t)
 	const TaskCoreEntry *tc = t->threads[0].core->tc;
 
 	task_traits_process_build(p, tc);
-	pending_calls(p, tc->signals_s, t->pid, 0);
+	timers_arm(m, p, t, 0);
+	pending_calls(m, p, tc->signals_s, t, 0);
 	if (tc->timers) {
-		timer_call(p, ITIMER_REAL, tc->timers->real);
-		timer_call(p, ITIMER_VIRTUAL, tc->timers->virt);
-		timer_call(p, ITIMER_PROF, tc->timers->prof);
+		timer_call(p, ITIMER_REAL, tc->timers->real, model_clock_passed(m, CLK_MONO));
+		timer_call(p, ITIMER_VIRTUAL, tc->timers->virt, 0);
+		timer_call(p, ITIMER_PROF, tc->timers->prof, 0);
 	}
 	if (task_limits_from_outside(m))
 		return;
@@ -229,7 +240,9 @@ int task_build_final(struct model *m, struct task *t, struct err *e)
 			t->stub->leader_dead = true;
 			continue;
 		}
-		pending_calls(p, tc->signals_p, t->pid, th->tid);
+		if (k)
+			timers_arm(m, p, t, k);
+		pending_calls(m, p, tc->signals_p, t, th->tid);
 		task_traits_build(p, tc);
 		task_states_set(p, tc);
 		task_creds_calls(m, p, th);
@@ -240,4 +253,14 @@ int task_build_final(struct model *m, struct task *t, struct err *e)
 			  death_signal(m, t, tc));
 	}
 	return 0;
+}
+
+size_t task_arena_need(const struct model *m)
+{
+	size_t need = 0;
+
+	for (size_t i = 0; i < m->n_tasks; i++)
+		if (m->tasks[i]->state != TASK_ZOMBIE)
+			need += timers_arena_need(m->tasks[i]);
+	return need;
 }

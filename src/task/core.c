@@ -59,6 +59,19 @@ static void label_tell(struct model *m, pid_t pid)
 		 pid, label);
 }
 
+/* What is left counts from the moment of the checkpoint, and is never too short. */
+static ItimerEntry *real_entry(struct model *m, const struct inside *in)
+{
+	ItimerEntry *i = itimer_entry(m->pool, &in->itimers[0]);
+	uint64_t us = i->vsec * 1000000 + i->vusec;
+
+	if (us)
+		us += (timer_passed(m, CLK_MONO, in->itimers_now) + 999) / 1000;
+	i->vsec = us / 1000000;
+	i->vusec = us % 1000000;
+	return i;
+}
+
 static void actions_dump(struct pool *p, const struct inside *in, TaskCoreEntry *tc)
 {
 	tc->sigactions = pool_alloc(p, N_SIGNALS * sizeof(*tc->sigactions));
@@ -95,9 +108,10 @@ static int process_dump(struct model *m, struct task *t, const struct proc_stat 
 	tc->flags = st->flags;
 	tc->blk_sigset = th->rt->sigmask;
 	tc->comm = pool_strdup(p, st->comm);
-	tm->real = itimer_entry(p, &in->itimers[0]);
+	tm->real = real_entry(m, in);
 	tm->virt = itimer_entry(p, &in->itimers[1]);
 	tm->prof = itimer_entry(p, &in->itimers[2]);
+	timers_dump(m, t, &((struct inside *)t->threads[0].priv)->timers, tm);
 	tc->timers = tm;
 	tc->has_loginuid = 1;
 	tc->loginuid = proc_number(t->host, "loginuid", 10, -1);

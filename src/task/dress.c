@@ -16,7 +16,7 @@
  * sleep continues through the restart block when the rest is known; other
  * calls of that class begin anew.
  */
-static void restart(struct stub_thread *st, const ThreadCoreEntry *tc)
+static void restart(const struct model *m, struct stub_thread *st, const ThreadCoreEntry *tc)
 {
 	if (!tc->has_restart_ax || !tc->has_restart_nr)
 		return;
@@ -30,7 +30,9 @@ static void restart(struct stub_thread *st, const ThreadCoreEntry *tc)
 	if (tc->has_restart_left &&
 	    (tc->restart_nr == SYS_nanosleep || tc->restart_nr == SYS_clock_nanosleep)) {
 		st->nap = true;
-		st->nap_ns = tc->restart_left;
+		if (__builtin_add_overflow(m->clocks.ours[CLK_MONO], tc->restart_left,
+					   &st->nap_until))
+			st->nap_until = UINT64_MAX;
 		st->nap_clock = tc->restart_nr == SYS_nanosleep ? CLOCK_MONOTONIC : st->regs.rdi;
 		st->nap_rest = tc->restart_nr == SYS_nanosleep ? st->regs.rsi : st->regs.r10;
 		st->regs.rax = tc->restart_ax;
@@ -44,7 +46,7 @@ static void restart(struct stub_thread *st, const ThreadCoreEntry *tc)
 	st->regs.orig_rax = -1;
 }
 
-void task_dress(struct task *t)
+void task_dress(const struct model *m, struct task *t)
 {
 	for (size_t k = 0; k < t->n_threads; k++) {
 		struct thread *th = &t->threads[k];
@@ -57,7 +59,7 @@ void task_dress(struct task *t)
 		st->sigmask = tc->has_blk_sigset ? tc->blk_sigset :
 			      th->core->tc	 ? th->core->tc->blk_sigset :
 						   0;
-		restart(st, tc);
+		restart(m, st, tc);
 	}
 	if (t->state == TASK_STOPPED) {
 		const TaskCoreEntry *tc = t->threads[0].core->tc;

@@ -27,6 +27,10 @@ static void process_calls(struct thread *th, struct inside *in)
 	in->itimers = prog_alloc(p, 3 * sizeof(*in->itimers));
 	for (int w = 0; w < 3; w++)
 		prog_call(p, "read an interval timer", SYS_getitimer, w, (uint64_t)&in->itimers[w]);
+	in->itimers_now = prog_alloc(p, sizeof(*in->itimers_now));
+	prog_call(p, "read the clock", SYS_clock_gettime, CLOCK_MONOTONIC,
+		  (uint64_t)in->itimers_now);
+	timers_calls(p, &((struct inside *)th->task->threads[0].priv)->timers);
 	in->subreaper = prog_alloc(p, sizeof(*in->subreaper));
 	prog_call(p, "read the subreaper flag", SYS_prctl, PR_GET_CHILD_SUBREAPER,
 		  (uint64_t)in->subreaper);
@@ -89,6 +93,8 @@ int task_dump_results(struct model *m, struct task *t, struct err *e)
 		in->sigactions = pool_dup(m->pool, in->sigactions,
 					  (N_SIGNALS + 1) * sizeof(*in->sigactions));
 		in->itimers = pool_dup(m->pool, in->itimers, 3 * sizeof(*in->itimers));
+		in->itimers_now = pool_dup(m->pool, in->itimers_now, sizeof(*in->itimers_now));
+		timers_results(m->pool, p, &((struct inside *)t->threads[0].priv)->timers);
 		in->subreaper = pool_dup(m->pool, in->subreaper, sizeof(*in->subreaper));
 		in->dumpable = prog_res(p, in->dumpable_call);
 		in->thp_disabled = prog_res(p, in->thp_call) > 0;

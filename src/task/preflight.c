@@ -65,16 +65,16 @@ static bool is_nested(const struct looked *l, char *why, size_t size)
 	return l->t->depth != l->m->root->depth;
 }
 
-/* POSIX timers are listed by /proc/PID/timers (since 3.10); an empty file means none. */
-static bool has_posix_timers(const struct looked *l, char *why, size_t size)
+static bool has_strange_timers(const struct looked *l, char *why, size_t size)
 {
-	char path[64], buf[64];
-	ssize_t n;
+	struct posix_timers ts;
+	struct err e = { 0 };
 
-	snprintf(path, sizeof(path), "/proc/%d/timers", l->t->host);
-	/* More text than fits means timers, too. */
-	n = read_text_at(AT_FDCWD, path, buf, sizeof(buf));
-	return n > 0 || n == -EFBIG;
+	if (timers_look(l->m->pool, l->t->host, &ts, &e)) {
+		snprintf(why, size, "%s %s: %s", e.op, e.object, e.why);
+		return true;
+	}
+	return timers_refused(l->m, l->t, &ts, why, size);
 }
 
 static bool is_part_of_pidns(const struct looked *l, char *why, size_t size)
@@ -135,9 +135,11 @@ static const struct property properties[] = {
 	{ "seccomp filters without privilege", "read its seccomp filters", has_unreadable_filters,
 	  "CAP_SYS_ADMIN in the initial user namespace is missing",
 	  "run stasis as root of the machine, not of a container" },
-	{ "POSIX timers", "checkpoint POSIX timers", has_posix_timers,
-	  "the process has timers made by timer_create(2), which are not supported yet",
-	  "stop the process from using them" },
+	{ "POSIX timer of a lost thread or a strange clock", "checkpoint POSIX timers",
+	  has_strange_timers,
+	  "a timer counts or notifies what cannot be had again: a device's clock, a process "
+	  "outside the tree, a thread that has ended or that nobody can tell",
+	  "let the program delete that timer" },
 	{ "part of a pid namespace", "checkpoint part of a pid namespace", is_part_of_pidns,
 	  "the root task is not the init of its pid namespace",
 	  "name the namespace's init (pid 1 inside) with --tree" },
@@ -170,7 +172,7 @@ int task_preflight(struct model *m, struct task *t, struct err_list *blockers, s
 	if (r)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
-		char why[96];
+		char why[160];
 
 		snprintf(why, sizeof(why), "%s", properties[i].why);
 		if (properties[i].has(&l, why, sizeof(why)))
@@ -180,6 +182,11 @@ int task_preflight(struct model *m, struct task *t, struct err_list *blockers, s
 	for (size_t i = 0; i < t->n_threads; i++) {
 		struct inside *in = pool_alloc(m->pool, sizeof(*in));
 
+		if (i == 0) {
+			r = timers_look(m->pool, t->host, &in->timers, e);
+			if (r)
+				return r;
+		}
 		in->restart_nr = arch_restart_nr_now(t->host, t->threads[i].host);
 		t->threads[i].priv = in;
 	}

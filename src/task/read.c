@@ -173,6 +173,8 @@ static int process_check(struct task *t, struct err *e)
 			       0;
 	if (tc->n_sigactions && tc->n_sigactions != N_SIGNALS - 2)
 		return bad(th, e, "signal actions are incomplete");
+	if (timers_bad(t))
+		return bad(th, e, timers_bad(t));
 	if (tc->has_stop_signo && (tc->stop_signo < 1 || tc->stop_signo > N_SIGNALS))
 		return bad(th, e, "an unknown stop signal");
 	if (tc->signals_s)

@@ -20,12 +20,17 @@ int task_plan(struct model *m, struct stub_set *s, struct err *e);
 int task_build(struct build *b, struct stub_set *s, struct err *e);
 void task_build_zombie(struct build *b);
 
-/* The last words of every thread: pending signals, timers, limits, filters, credentials. */
+/* Bytes of the arena that the programs of all tasks take besides the usual. */
+size_t task_arena_need(const struct model *m);
+/*
+ * The last words of every thread: pending signals, timers, limits, filters,
+ * credentials. Times left are counted now: to be run at once.
+ */
 int task_build_final(struct model *m, struct task *t, struct err *e);
 /* Once all are seized and before the last words: filters that the threads of a process share. */
 int task_shared_filters(struct model *m, struct stub_set *s, struct err *e);
 /* Registers and interrupted calls, for stubs_dress(). */
-void task_dress(struct task *t);
+void task_dress(const struct model *m, struct task *t);
 int task_xstate(struct stub_thread *th, void *buf, size_t len, struct err *e);
 /* From outside, when the host's pids are known: what may need our privilege, and what /proc takes. */
 int task_outside(struct model *m, struct err *e);

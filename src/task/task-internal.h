@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "model/model.h"
 #include "task/task.h"
+#include "task/timers.h"
 
 struct remote_thread;
 struct user_regs_struct;
@@ -64,6 +65,8 @@ struct inside {
 	/* leader only */
 	struct kernel_sigaction *sigactions; /* [N_SIGNALS + 1] */
 	struct itimerval *itimers;	     /* [3] */
+	struct timespec *itimers_now;	     /* the tree's CLOCK_MONOTONIC then */
+	struct posix_timers timers;	     /* of threads[0], whoever speaks */
 	int *subreaper;
 	size_t dumpable_call, thp_call, brk_call, membarrier_call, merge_call, ldt_call;
 	/* taken over after the run */
