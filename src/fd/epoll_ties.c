@@ -194,6 +194,9 @@ static void tie_calls(struct build *b, int ep, int target, const EventpollTfdEnt
 			  0);
 	prog_call(p, "watch a signalfd", SYS_epoll_ctl, (uint64_t)ep, EPOLL_CTL_ADD, te->tfd,
 		  (uint64_t)prog_dup(p, &ev, sizeof(ev)));
+	/* What had to make room may be the epoll itself. */
+	if (taken && ep == (int)te->tfd)
+		prog_ref(p, aside, 0);
 	if (moved && !taken)
 		prog_call(p, "close its old number", SYS_close, te->tfd);
 	if (!taken)

@@ -101,16 +101,15 @@ int sk_queue_read(struct fd_restore *r, struct sk_queue *(*queue_of)(struct file
 }
 
 struct control {
-	union {
-		char buf[CMSG_SPACE(RIGHTS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
-		struct cmsghdr align;
-	} u;
 	size_t len;
+	/* A struct cmsghdr in it would be one with a flexible end: not for clang. */
+	_Alignas(struct cmsghdr) char buf[CMSG_SPACE(RIGHTS_MAX * sizeof(int)) +
+					  CMSG_SPACE(sizeof(struct ucred))];
 };
 
 static void add(struct control *c, int type, const void *data, size_t n)
 {
-	struct cmsghdr *cm = (struct cmsghdr *)(c->u.buf + c->len);
+	struct cmsghdr *cm = (struct cmsghdr *)(c->buf + c->len);
 
 	memset(cm, 0, CMSG_SPACE(n));
 	cm->cmsg_level = SOL_SOCKET;
@@ -197,7 +196,7 @@ int sk_packet_send(struct fd_restore *r, int fd, const struct sk_packet *p, cons
 				     .msg_namelen = (socklen_t)to_len,
 				     .msg_iov = &iov,
 				     .msg_iovlen = 1,
-				     .msg_control = c.len ? &c.u : NULL,
+				     .msg_control = c.len ? c.buf : NULL,
 				     .msg_controllen = c.len };
 		ssize_t n = sendmsg(fd, &mh, flags);
 
