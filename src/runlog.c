@@ -35,8 +35,12 @@ static int open_now(const struct options *o, struct err *e)
 		}
 		fd = openat(dir_fd, o->log_file,
 			    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-		if (fd < 0)
-			return err_sys(e, "open", "log file %s", o->log_file);
+		if (fd < 0) {
+			err_sys(e, "open", "log file %s", o->log_file);
+			err_class_set(e, ERR_USAGE);
+			return err_hint(
+				e, "name a file in a directory that exists and may be written");
+		}
 	}
 	log_open(fd, levels[o->verbosity], o->log_json, getenv("STASIS_DEBUG"));
 	return 0;

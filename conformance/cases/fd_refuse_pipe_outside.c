@@ -2,7 +2,7 @@
 /*
  * Proves that a pipe whose other end belongs to a stranger is refused by name.
  */
-// refuse: reading end is held by a process outside the tree
+// refuse: reading end is held by a process outside the tree: pid [0-9]* (fd_refuse_pipe
 // flavours: plain
 #include <sys/wait.h>
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* helper_takepid PID: a child with that very pid, until we are told to end. */
+/*
+ * helper_takepid PID: a child with that very pid, until we are told to end.
+ * helper_takepid PID session: it begins a session and ends; an orphan of its,
+ * whose pid is printed, goes on in that.
+ */
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -25,6 +30,15 @@ int main(int argc, char **argv)
 	}
 	if (pid < 0)
 		return 1;
+	if (pid == 0 && argc > 2) {
+		setsid();
+		pid = fork();
+		if (pid)
+			return dprintf(1, "%d\n", pid) < 0;
+		close(1);
+		for (;;)
+			pause();
+	}
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)

@@ -10,6 +10,7 @@ expect 2 "--tree PID" -- dump
 expect 2 "--tcp-established" "not built yet" -- dump -t "$pid" --tcp-established
 expect 2 "pre-dump" "not built yet" -- pre-dump -t "$pid"
 expect 2 "work directory" "$T/none" -- dump -t "$pid" -W "$T/none"
+expect 2 "/no/such/x" "a directory that exists" -- dump -t "$pid" --log-file /no/such/x -D "$T"
 expect 2 "$pid" "--tree PID" -- dump -t "$pid" "$pid"
 printf 'images-dir /tmp\nghost-limt 3\n' >"$T/conf"
 expect 2 "$T/conf:2" "ghost-limit" -- dump -t "$pid" --config "$T/conf"

@@ -21,6 +21,7 @@ static int pipe_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 	struct pollfd pf = { .fd = l->copy, .events = POLLIN | POLLOUT };
 	int modes = survey_pipe(d, l->st.st_ino);
 	const char *end = NULL;
+	char who[96];
 
 	if (l->info.flags & O_PATH)
 		return fd_refuse(l, e, "a pipe opened with O_PATH is not supported");
@@ -32,9 +33,15 @@ static int pipe_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 		end = "reading";
 	if (!end || !survey_pipe_outside(d, l->st.st_ino))
 		return 0;
-	fd_refuse(l, e, "its %s end is held by a process outside the tree", end);
-	return err_hint(e,
-			"redirect it to a file or /dev/null, or take that process into the tree");
+	if (!survey_pipe_holder(d, l->st.st_ino, *end == 'w' ? SURVEY_WRITES : SURVEY_READS, who,
+				sizeof(who)))
+		snprintf(who, sizeof(who), "a process that cannot be seen here");
+	fd_refuse(l, e, "its %s end is held by a process outside the tree: %s", end, who);
+	return err_hint(
+		e,
+		"redirect it to a file or /dev/null, end that process, or take it into the tree "
+		"(lsof, or ls -l /proc/*/fd | grep %lu, shows who has it)",
+		(unsigned long)l->st.st_ino);
 }
 
 static int pipe_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)

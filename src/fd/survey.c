@@ -164,7 +164,8 @@ bool survey_socket(struct fd_dump *d, uint64_t ino)
 }
 
 struct wanted {
-	const char *link; /* or: */
+	const char *link;
+	int end; /* of a pipe: SURVEY_READS or SURVEY_WRITES; or, without link: */
 	struct fd_dump *d;
 	dev_t rdev;
 	uint64_t dev;
@@ -186,6 +187,15 @@ static bool is_wanted(const struct wanted *w, int dir, const char *num)
 	return !strcmp(link, w->link);
 }
 
+static bool is_end(const struct wanted *w, const char *pid, const char *num)
+{
+	struct survey none = { 0 };
+	char path[300];
+
+	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%.16s", pid, num);
+	return !w->end || pipe_bits(&none, AT_FDCWD, path) & w->end;
+}
+
 static bool holds(const char *pid, const struct wanted *w)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -195,7 +205,8 @@ static bool holds(const char *pid, const struct wanted *w)
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	dir = opendir(path);
 	while (dir && (de = readdir(dir)))
-		if (de->d_name[0] != '.' && is_wanted(w, dirfd(dir), de->d_name))
+		if (de->d_name[0] != '.' && is_wanted(w, dirfd(dir), de->d_name) &&
+		    is_end(w, pid, de->d_name))
 			return true;
 	return false;
 }
@@ -244,6 +255,14 @@ bool survey_pipe_outside(struct fd_dump *d, uint64_t ino)
 
 	snprintf(want, sizeof(want), "pipe:[%llu]", (unsigned long long)ino);
 	return find_holder(&(struct wanted){ .link = want, .d = d }, who, sizeof(who));
+}
+
+bool survey_pipe_holder(struct fd_dump *d, uint64_t ino, int end, char *buf, size_t size)
+{
+	char want[64];
+
+	snprintf(want, sizeof(want), "pipe:[%llu]", (unsigned long long)ino);
+	return find_holder(&(struct wanted){ .link = want, .end = end, .d = d }, buf, size);
 }
 
 bool survey_tty_master(struct fd_dump *d, unsigned index)

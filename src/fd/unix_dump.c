@@ -71,7 +71,8 @@ static int refuse_peer(const struct fd_look *l, const struct unix_table *t,
 		sock_text(p, theirs, sizeof(theirs));
 	survey_who(s->peer, who, sizeof(who));
 	fd_refuse(l, e, "%.100s is connected to %.100s of %s, outside the tree", mine, theirs, who);
-	return err_hint(e, "close the connection, or take that process into the tree");
+	return err_hint(e, "close the connection, end that process, or take it into the tree "
+			   "(ss -xp shows who has it)");
 }
 
 static int check_sort(const struct fd_look *l, const struct sk_look *s, struct err *e)

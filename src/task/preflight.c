@@ -91,6 +91,11 @@ static bool has_outer_session(const struct looked *l, char *why, size_t size)
 	return !t->parent && t->sid != t->pid && t->sid != 0 && !l->m->opt->shell_job;
 }
 
+static bool has_outer_members(const struct looked *l, char *why, size_t size)
+{
+	return !l->t->parent && task_has_outer_members(l->m, why, size);
+}
+
 /* The filters of others are shown to who has all power over the machine (ptrace(2)). */
 static bool has_unreadable_filters(const struct looked *l, char *why, size_t size)
 {
@@ -146,6 +151,9 @@ static const struct property properties[] = {
 	{ "session outside the tree", "checkpoint the session", has_outer_session,
 	  "the root task belongs to a session that lies outside the tree",
 	  "start it with setsid(1), or name the session leader with --tree" },
+	{ "numbers shared with others", "checkpoint its session", has_outer_members,
+	  "processes outside the tree are in a session, process group or pid namespace of the tree",
+	  "end that process, or name with --tree one that both are below" },
 };
 
 static void blocker(struct err_list *l, const struct task *t, const struct property *p,

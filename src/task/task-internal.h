@@ -109,6 +109,9 @@ void task_dead_build(struct prog *p, const TaskCoreEntry *tc);
 void task_traits_build(struct prog *p, const ThreadCoreEntry *tc);
 int task_traits_outside(struct task *t, struct err *e);
 
+/* members.c: whether somebody outside keeps the tree's numbers, or would end with it; who into @why. */
+bool task_has_outer_members(struct model *m, char *why, size_t size);
+
 /* signals.c */
 int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint64_t private,
 		      struct err *e);
