@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "model/options.h"
 #include "mounts/mounts-internal.h"
 
 #define ATTR_ALL                                                                                   \
@@ -22,7 +23,7 @@
 	 MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW)
 #define PTR(s) ((uintptr_t)prog_strdup(p, s))
 
-static uint64_t attr_of_flags(uint32_t flags)
+uint64_t mnt_attr_of_flags(uint32_t flags)
 {
 	uint64_t a = 0;
 
@@ -42,7 +43,7 @@ static uint64_t attr_of_flags(uint32_t flags)
 /* A clone of a slave is one too: what is made starts private. */
 static void emit_attr(struct prog *p, const struct mnt *m)
 {
-	uint64_t set = attr_of_flags(m->flags);
+	uint64_t set = mnt_attr_of_flags(m->flags);
 	struct mount_attr attr = {
 		.attr_set = set,
 		.attr_clr = (ATTR_ALL & ~set) | MOUNT_ATTR__ATIME,
@@ -208,15 +209,30 @@ static void emit_private(struct prog *p, const struct mounts_state *s)
 int mounts_check(struct model *m, struct err_list *problems, struct err *e)
 {
 	struct mounts_state *s = m->mnt_state;
-
+	struct err_list first = { 0 };
 	int r;
 
+	if (!s && m->opt && m->opt->root) {
+		err_set(e, ERR_USAGE, EINVAL, "use", "--root",
+			"the tree has no mount namespace of its own whose root that could be");
+		return err_hint(e, "leave it out: the tree lives in this machine's own root");
+	}
 	if (!s || s->planned)
 		return 0;
 	r = mnt_tree_read(m->pool, 0, &s->ours, e);
-	if (!r)
-		mounts_plan(m, s, problems);
-	return r;
+	if (r)
+		return r;
+	if (m->opt && m->opt->root) {
+		s->planned = true;
+		mounts_arrange(m, s, problems);
+		return 0;
+	}
+	mounts_plan(m, s, &first);
+	/* What our copy cannot become can often be put together. */
+	if (first.n)
+		mounts_arrange(m, s, problems);
+	err_list_free(&first);
+	return 0;
 }
 
 static int plan(struct model *m, struct err *e)
@@ -263,6 +279,10 @@ int mounts_build_outer(struct maker *mk, struct err *e)
 
 	if (r || !s)
 		return r;
+	if (s->assemble) {
+		mnt_assemble_outer(mk, s);
+		return 0;
+	}
 	emit_kept(mk, s);
 	for (size_t i = 0; i < s->n_order; i++) {
 		struct mnt *mnt = s->order[i];
@@ -284,6 +304,12 @@ int mounts_build(struct maker *mk, struct err *e)
 
 	if (r || !s)
 		return r;
+	if (s->assemble) {
+		if (!outer)
+			mnt_assemble_outer(mk, s);
+		mnt_assemble_own(mk, s);
+		return 0;
+	}
 	if (!outer)
 		emit_kept(mk, s);
 	for (size_t i = 0; i < s->n_order; i++)
@@ -296,16 +322,19 @@ int mounts_build(struct maker *mk, struct err *e)
 int mounts_fill(struct model *m, pid_t root_pid, struct err *e)
 {
 	struct mounts_state *s = m->mnt_state;
+	int r = 0;
 
-	for (size_t i = 0; s && i < s->n_order; i++) {
-		struct mnt *mnt = s->order[i];
-		int r;
+	for (size_t i = 0; !r && s && s->assemble && i < s->tree.n; i++) {
+		struct mnt *mnt = s->tree.v[i];
 
-		if (!mnt->kind->content || mnt->outside || mnt->source_mnt)
-			continue;
-		r = mount_content_fill(m, mnt, root_pid, e);
-		if (r)
-			return r;
+		if (mnt->yard == mnt && mnt->kind->content)
+			r = mount_content_fill(m, mnt, mnt->source_fd, root_pid, e);
 	}
-	return 0;
+	for (size_t i = 0; !r && s && i < s->n_order; i++) {
+		struct mnt *mnt = s->order[i];
+
+		if (mnt->kind->content && !mnt->outside && !mnt->source_mnt)
+			r = mount_content_fill(m, mnt, -EBADF, root_pid, e);
+	}
+	return r;
 }

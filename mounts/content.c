@@ -30,8 +30,9 @@
 struct content {
 	const struct archive_lib *lib;
 	const struct mnt *mnt;
-	bool check_dev;
-	int fd; /* of the image */
+	const struct mnt_tree *tree; /* dump */
+	int fd;			     /* of the image */
+	int mount_fd; /* restore: of the filesystem, which is attached nowhere; or negative */
 };
 
 static int archive_err(const struct content *c, struct archive *a, const char *op, const char *path,
@@ -58,7 +59,7 @@ static int enter_clone(const struct content *c, uint64_t set, uint64_t clear, in
 		return err_sys(e, "open_tree", "%s", point);
 	if (fstat(fd, &st))
 		return err_sys(e, "stat", "%s", point);
-	if (c->check_dev && st.st_dev != makedev(c->mnt->major, c->mnt->minor))
+	if (c->tree && st.st_dev != makedev(c->mnt->major, c->mnt->minor))
 		return err_set(e, ERR_TARGET, EBUSY, "read", point,
 			       "another filesystem was mounted there meanwhile");
 	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
@@ -66,6 +67,28 @@ static int enter_clone(const struct content *c, uint64_t set, uint64_t clear, in
 	if (fchdir(fd) || chroot("."))
 		return err_sys(e, "chroot", "a clone of %s", point);
 	*ret_fd = take_fd(fd);
+	return 0;
+}
+
+/*
+ * Hidden mounts are read in a copy of the namespace of our own, where all that
+ * lies over them is taken away; an unbindable one becomes a private one there.
+ */
+static int uncover(const struct content *c, struct err *e)
+{
+	struct mnt *top;
+	const char *rest;
+
+	if (mnt_is_visible(c->tree, c->mnt) && !c->mnt->unbindable)
+		return 0;
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return err_sys(e, "unshare", "a copy of the tree's mounts");
+	while ((top = mnt_tree_lookup(c->tree, c->mnt->point, &rest)) != c->mnt || *rest) {
+		if (top == c->tree->root || umount2(top->point, MNT_DETACH | UMOUNT_NOFOLLOW))
+			return err_sys(e, "umount2", "%s, which hides %s", top->point,
+				       c->mnt->point);
+		top->stands = false; /* of our copy: we are another process */
+	}
 	return 0;
 }
 
@@ -151,8 +174,11 @@ static int dump_main(void *arg, void *ret, struct err *e)
 	const struct content *c = arg;
 	_cleanup_close_ int fd = -EBADF;
 	struct archive *in, *out;
-	int r = enter_clone(c, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, &fd, e);
+	int r = uncover(c, e);
 
+	if (!r)
+		r = enter_clone(c, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, &fd,
+				e);
 	if (r)
 		return r;
 	in = c->lib->archive_read_disk_new();
@@ -185,9 +211,10 @@ static int content_namespaces(const struct model *m)
 	return CLONE_NEWNS | (model_has_own_ns(m, NS_USER) ? CLONE_NEWUSER : 0);
 }
 
-int mount_content_dump(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e)
+int mount_content_dump(struct model *m, const struct mnt_tree *tree, const struct mnt *mnt,
+		       pid_t pid, struct err *e)
 {
-	struct content c = { .mnt = mnt, .check_dev = true };
+	struct content c = { .mnt = mnt, .tree = tree, .mount_fd = -EBADF };
 	struct image_out *o = NULL;
 	int r = archive_lib_get(&c.lib, e);
 
@@ -302,7 +329,7 @@ static bool is_mountpoint(const struct content *c, const char *path)
 {
 	if (!strncmp(path, "./", 2))
 		path += 2;
-	for (const struct mnt *m = c->mnt->child; m; m = m->sibling)
+	for (const struct mnt *m = c->mount_fd < 0 ? c->mnt->child : NULL; m; m = m->sibling)
 		if (!strcmp(m->rel, path))
 			return true;
 	return false;
@@ -369,13 +396,22 @@ static int sb_readonly(int mnt_fd, const struct content *c, struct err *e)
 	return 0;
 }
 
+static int enter_given(const struct content *c, int *ret_fd, struct err *e)
+{
+	if (fchdir(c->mount_fd) || chroot("."))
+		return err_sys(e, "chroot", "the filesystem of %s", c->mnt->point);
+	*ret_fd = dup(c->mount_fd);
+	return *ret_fd < 0 ? err_sys(e, "dup", "the filesystem of %s", c->mnt->point) : 0;
+}
+
 static int fill_main(void *arg, void *ret, struct err *e)
 {
 	const struct content *c = arg;
 	_cleanup_close_ int fd = -EBADF;
 	struct dir_times dirs = { 0 }; /* goes with this process */
 	struct archive *in, *out;
-	int r = enter_clone(c, 0, MOUNT_ATTR_RDONLY, &fd, e);
+	int r = c->mount_fd < 0 ? enter_clone(c, 0, MOUNT_ATTR_RDONLY, &fd, e) :
+				  enter_given(c, &fd, e);
 
 	if (r)
 		return r;
@@ -407,9 +443,9 @@ static int fill_main(void *arg, void *ret, struct err *e)
 	return r;
 }
 
-int mount_content_fill(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e)
+int mount_content_fill(struct model *m, const struct mnt *mnt, int fd, pid_t pid, struct err *e)
 {
-	struct content c = { .mnt = mnt };
+	struct content c = { .mnt = mnt, .mount_fd = fd };
 	struct image_in *in = NULL;
 	int r = archive_lib_get(&c.lib, e);
 

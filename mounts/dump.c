@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "model/options.h"
 #include "mounts/mounts-internal.h"
 
 /* root_dev as the kernel has it inside: 20 bits of minor number. */
@@ -24,6 +25,22 @@ static void outside_mark(struct mnt_tree *tree, const struct mnt_tree *ours)
 	for (size_t i = 0; i < tree->n; i++)
 		for (size_t k = 0; k < ours->n && !tree->v[i]->outside; k++)
 			tree->v[i]->outside = mnt_same_sb(tree->v[i], ours->v[k]);
+	for (size_t i = 0; i < tree->n; i++)
+		for (size_t k = 0; tree->v[i]->shared && k < ours->n; k++)
+			tree->v[i]->outer_shared |= tree->v[i]->shared == ours->v[k]->shared;
+}
+
+static void options_mark(const struct model *m, struct mnt_tree *tree)
+{
+	for (size_t i = 0; i < tree->n; i++) {
+		struct mnt *mnt = tree->v[i];
+		const char *key = mnt_opt_external(m->opt, mnt->point);
+
+		if (key && mnt->parent)
+			mnt->ext_key = *key ? key : mnt->point;
+		if (!mnt->kind->fresh && mnt_opt_fs(m->opt, mnt->fsname))
+			mnt->kind = mount_kind_enabled();
+	}
 }
 
 static int state_read(struct model *m, struct mounts_state **ret, struct err *e)
@@ -33,8 +50,13 @@ static int state_read(struct model *m, struct mounts_state **ret, struct err *e)
 
 	if (!r)
 		r = mnt_tree_read(m->pool, 0, &s->ours, e);
+	if (!r)
+		r = mnt_opt_skip(m->opt, &s->tree, e);
+	if (!r && model_has_own_ns(m, NS_USER))
+		r = mnt_tree_find_locks(&s->tree, m->root->host, e);
 	if (r)
 		return r;
+	options_mark(m, &s->tree);
 	outside_mark(&s->tree, &s->ours);
 	m->mnt_state = s;
 	*ret = s;
@@ -48,82 +70,96 @@ static bool is_deleted(const struct mnt *mnt)
 	return n > d && !strcmp(mnt->root + n - d, "//deleted");
 }
 
-static bool has_group(const struct mnt_tree *t, uint32_t group)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (t->v[i]->shared == group)
-			return true;
-	return false;
-}
-
-/* It receives from the very mount of ours that it is a copy of: so will a new copy. */
+/* It receives from mounts of ours: what it shows is copied from there again. */
 static bool receives_from_ours(const struct mounts_state *s, const struct mnt *mnt)
 {
-	for (size_t i = 0; i < s->ours.n; i++) {
-		const struct mnt *o = s->ours.v[i];
-
-		if (o->shared == mnt->master && !mnt->shared && mnt_same_sb(o, mnt) &&
-		    !strcmp(o->point, mnt->point) && !strcmp(o->root, mnt->root))
+	for (size_t i = 0; i < s->ours.n; i++)
+		if (s->ours.v[i]->shared == mnt->master && mnt_same_sb(s->ours.v[i], mnt))
 			return true;
-	}
 	return false;
 }
 
-/* The mount that shows the whole of a filesystem and can be reached. */
-static const struct mnt *whole_of(const struct mnt_tree *t, const struct mnt *mnt)
+/* Some mount shows the whole of its filesystem. */
+static bool has_whole(const struct mnt_tree *t, const struct mnt *mnt)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (mnt_same_sb(t->v[i], mnt) && !strcmp(t->v[i]->root, "/") &&
-		    mnt_is_visible(t, t->v[i]))
-			return t->v[i];
+		if (mnt_same_sb(t->v[i], mnt) && !strcmp(t->v[i]->root, "/"))
+			return true;
+	return false;
+}
+
+/* About propagation; NULL: nothing stands in the way. */
+static const char *outer_blocker(const struct model *m, const struct mounts_state *s,
+				 const struct mnt *mnt, const char **hint)
+{
+	bool given = mnt->ext_key || mnt == s->tree.root;
+
+	if (mnt->outer_shared && !mnt_opt_outer(m->opt, 's')) {
+		*hint = "make it private, or give --external 'mnt[]:s' "
+			"(--enable-external-sharing)";
+		return "it is shared with mounts outside of the tree";
+	}
+	if (mnt_is_outer_slave(&s->tree, mnt) && !given && !receives_from_ours(s, mnt) &&
+	    !mnt_opt_outer(m->opt, 'm')) {
+		*hint = "make it private, or give --external 'mnt[]:m' "
+			"(--enable-external-masters)";
+		return "it receives mounts from outside of the tree, and not from ours there";
+	}
+	return NULL;
+}
+
+/* About an instance that is mounted in the tree alone. */
+static const char *own_blocker(const struct model *m, const struct mounts_state *s,
+			       const struct mnt *mnt, const char **hint)
+{
+	if (!mnt->kind->fresh) {
+		*hint = pool_printf(m->pool,
+				    "unmount it, mount the filesystem outside of the tree too, "
+				    "give it with --external 'mnt[%s]:KEY', or leave it out with "
+				    "--skip-mnt %s",
+				    mnt->point, mnt->point);
+		return "this kind of filesystem cannot be made again, and it is mounted nowhere "
+		       "outside";
+	}
+	if (!has_whole(&s->tree, mnt)) {
+		*hint = "mount the filesystem whole too, somewhere in the tree or outside of it";
+		return "no mount shows its filesystem whole";
+	}
 	return NULL;
 }
 
 /* Why @mnt cannot be rebuilt, or NULL. */
-static const char *blocker(const struct mounts_state *s, const struct mnt *mnt, const char **hint)
+static const char *blocker(const struct model *m, const struct mounts_state *s,
+			   const struct mnt *mnt, const char **hint)
 {
 	const struct mnt *ours = s->ours.root, *root = s->tree.root;
-	const struct mnt *whole = whole_of(&s->tree, mnt);
-	bool outer = mnt_is_outer_slave(&s->tree, mnt);
+	bool our_root = mnt_same_sb(root, ours) && !strcmp(root->root, ours->root);
+	const char *why;
 
 	*hint = NULL;
-	if (mnt == root && (!mnt_same_sb(mnt, ours) || strcmp(mnt->root, ours->root)))
-		return "the tree's root filesystem is not this machine's: other roots are not "
-		       "supported yet";
 	if (mnt->parent == root && !*mnt->rel)
 		return "it hides the root of the tree";
 	if (!mnt_path_is_plain(mnt->point))
 		return "its mount point has no usable name";
-	if (is_deleted(mnt))
-		return "the directory or file that it shows was removed";
+	if (mnt != root && mnt->locked && !our_root)
+		return "it is locked by the tree's user namespace, which has another root than "
+		       "this machine";
+	why = outer_blocker(m, s, mnt, hint);
+	if (why || mnt->ext_key)
+		return why;
 	if (mnt->idmapped)
 		return "idmapped mounts are not supported yet";
-	if (mnt->shared && has_group(&s->ours, mnt->shared))
-		return "it is shared with mounts outside of the tree";
-	if (outer && !receives_from_ours(s, mnt))
-		return "it receives mounts from outside of the tree, and not from our mount there";
-	if ((mnt->shared || (mnt->master && !outer) || mnt->unbindable) &&
-	    !mnt_is_visible(&s->tree, mnt))
-		return "it has propagation of its own and is hidden by another mount";
-	if (mnt->outside)
-		return NULL;
-	*hint = "unmount it, or mount the filesystem outside of the tree too";
-	if (!mnt->kind->fresh)
-		return "this kind of filesystem cannot be made again, and it is mounted nowhere outside";
-	if (!whole)
-		return "no mount shows its filesystem whole and unhidden";
-	if (mnt->kind->content && mnt != whole)
-		return "several mounts of one filesystem of the tree's own are not supported yet";
-	*hint = NULL;
-	if (mnt->kind->content && mnt->unbindable)
-		return "an unbindable filesystem with content cannot be read apart from what is "
-		       "mounted on it";
-	return NULL;
+	if (is_deleted(mnt))
+		return "the directory or file that it shows was removed";
+	/* A root of another kind is given at the restore, by --root. */
+	return mnt->outside || (mnt == root && !mnt->kind->fresh) ? NULL :
+								    own_blocker(m, s, mnt, hint);
 }
 
-static bool block(const struct mounts_state *s, const struct mnt *mnt, struct err *e)
+static bool block(const struct model *m, const struct mounts_state *s, const struct mnt *mnt,
+		  struct err *e)
 {
-	const char *hint, *why = blocker(s, mnt, &hint);
+	const char *hint, *why = blocker(m, s, mnt, &hint);
 	char obj[320];
 
 	if (!why)
@@ -146,7 +182,7 @@ int mounts_preflight(struct model *m, struct err_list *blockers, struct err *e)
 	for (size_t i = 0; !r && i < s->tree.n; i++) {
 		struct err b = { 0 };
 
-		if (block(s, s->tree.v[i], &b))
+		if (block(m, s, s->tree.v[i], &b))
 			err_list_add(blockers, &b);
 	}
 	return r;
@@ -176,7 +212,12 @@ static void entry_fill(MntEntry *me, const struct mnt *mnt)
 	me->master_id = mnt->master;
 	me->has_sb_flags = true;
 	me->sb_flags = mnt->sb_flags;
-	if (mnt->kind->code == FSTYPE__UNSUPPORTED)
+	if (mnt->ext_key) {
+		me->has_ext_mount = me->ext_mount = true;
+		me->ext_key = (char *)mnt->ext_key;
+	}
+	me->has_outer_shared = me->outer_shared = mnt->outer_shared;
+	if (!*mnt->kind->name)
 		me->fsname = (char *)mnt->fsname;
 	me->has_locked = me->locked = mnt->locked;
 	me->has_outside = true;
@@ -211,6 +252,15 @@ static int image_write(struct model *m, const struct mnt_tree *t, struct err *e)
 	return mounts_image_done(o, r, e);
 }
 
+/* Of several that show the whole of a filesystem one is enough. */
+static bool is_first(const struct mnt_tree *t, const struct mnt *mnt)
+{
+	for (size_t i = 0; t->v[i] != mnt; i++)
+		if (mnt_same_sb(t->v[i], mnt) && !strcmp(t->v[i]->root, "/"))
+			return false;
+	return true;
+}
+
 int mounts_dump(struct model *m, struct err *e)
 {
 	struct mounts_state *s;
@@ -220,10 +270,8 @@ int mounts_dump(struct model *m, struct err *e)
 		return 0;
 	r = state_read(m, &s, e); /* again: frozen now, it no longer changes */
 	for (size_t i = 0; !r && i < s->tree.n; i++)
-		if (block(s, s->tree.v[i], e))
+		if (block(m, s, s->tree.v[i], e))
 			return -e->code;
-	if (!r && model_has_own_ns(m, NS_USER))
-		r = mnt_tree_find_locks(&s->tree, m->root->host, e);
 	for (size_t i = 0; !r && i < s->tree.n; i++)
 		if (!s->tree.v[i]->outside)
 			r = mnt_options_inward(m, s->tree.v[i], e);
@@ -232,8 +280,9 @@ int mounts_dump(struct model *m, struct err *e)
 	for (size_t i = 0; !r && i < s->tree.n; i++) {
 		const struct mnt *mnt = s->tree.v[i];
 
-		if (mnt->kind->content && !mnt->outside && !strcmp(mnt->root, "/"))
-			r = mount_content_dump(m, mnt, m->root->host, e);
+		if (mnt->kind->content && !mnt->outside && !mnt->ext_key &&
+		    !strcmp(mnt->root, "/") && is_first(&s->tree, mnt))
+			r = mount_content_dump(m, &s->tree, mnt, m->root->host, e);
 	}
 	return r ? err_in(e, "mount tree") : 0;
 }

@@ -53,6 +53,11 @@ static void entry_take(struct model *m, struct mnt *mnt, const MntEntry *me)
 		mnt->fsname = mnt->kind->name;
 	else
 		mnt->kind = mount_kind_get("");
+	if (me->has_ext_mount && me->ext_mount)
+		mnt->ext_key = me->ext_key ? me->ext_key : me->mountpoint;
+	mnt->outer_shared = me->has_outer_shared && me->outer_shared;
+	if (mnt->kind == mount_kind_enabled())
+		mnt->fsname = me->fsname ? me->fsname : "";
 	mnt->locked = me->has_locked && me->locked;
 	mnt->outside = me->has_outside ? me->outside : guess_outside(m, mnt);
 }
@@ -98,6 +103,8 @@ int mounts_read(struct model *m, struct err *e)
 	image_in_close(in);
 	if (!r)
 		r = mnt_tree_link(&s->tree, e);
+	if (!r && m->opt)
+		r = mnt_opt_skip(m->opt, &s->tree, e);
 	if (r)
 		return err_in(e, "mount tree");
 	m->mnt_state = s;

@@ -35,6 +35,8 @@ static const struct mount_kind kinds[] = {
 	{ .name = "simfs", .code = FSTYPE__SIMFS },
 };
 
+/* Of whatever name: taken at its mounter's word. */
+static const struct mount_kind enabled = { .name = "", .code = FSTYPE__AUTO, .fresh = true };
 static const struct mount_kind other = { .name = "", .code = FSTYPE__UNSUPPORTED };
 
 const struct mount_kind *mount_kind_get(const char *fsname)
@@ -45,8 +47,15 @@ const struct mount_kind *mount_kind_get(const char *fsname)
 	return &other;
 }
 
+const struct mount_kind *mount_kind_enabled(void)
+{
+	return &enabled;
+}
+
 const struct mount_kind *mount_kind_by_code(Fstype code)
 {
+	if (code == enabled.code)
+		return &enabled;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].code == code)
 			return &kinds[i];

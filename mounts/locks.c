@@ -19,12 +19,12 @@
 static int try_all(void *arg, void *ret, struct err *e)
 {
 	struct mnt_tree *t = arg;
+	bool any = false;
 
 	for (size_t i = 0; i < t->n; i++) {
 		struct mnt *m = t->v[i];
 		_cleanup_close_ int hold = -EBADF;
 
-		/* What cannot be reached was most likely hidden from inside: it was there before. */
 		m->locked = true;
 		if (m == t->root || !mnt_is_visible(t, m))
 			continue;
@@ -32,7 +32,12 @@ static int try_all(void *arg, void *ret, struct err *e)
 		if (hold < 0)
 			return err_sys(e, "open", "mount %s", m->point);
 		m->locked = umount2(m->point, MNT_EXPIRE | UMOUNT_NOFOLLOW) && errno == EINVAL;
+		any |= m->locked;
 	}
+	/* What cannot be reached was most likely there before, if anything was. */
+	for (size_t i = 0; i < t->n; i++)
+		if (t->v[i] != t->root && !mnt_is_visible(t, t->v[i]))
+			t->v[i]->locked = any;
 	return 0;
 }
 

@@ -30,6 +30,8 @@ struct mount_kind {
 	bool content;	  /* ...once its files are put into it */
 };
 const struct mount_kind *mount_kind_get(const char *fsname);
+/* What --enable-fs makes of a filesystem. */
+const struct mount_kind *mount_kind_enabled(void);
 /* By an image's code; NULL when the code says nothing. */
 const struct mount_kind *mount_kind_by_code(Fstype code);
 
@@ -43,8 +45,10 @@ struct mnt {
 	bool unbindable, idmapped;
 	const char *root, *point, *fsname, *source, *options;
 	const struct mount_kind *kind;
-	bool locked;  /* in a user namespace's copy: cannot be unmounted there */
-	bool outside; /* the filesystem is (dump) or was (restore) mounted outside too */
+	const char *ext_key; /* given from outside under that name; NULL: it is not */
+	bool outer_shared;   /* its peer group reaches outside of the tree */
+	bool locked;	     /* in a user namespace's copy: cannot be unmounted there */
+	bool outside;	     /* the filesystem is (dump) or was (restore) mounted outside too */
 
 	struct mnt *parent; /* NULL: the tree's root */
 	struct mnt *child, *sibling;
@@ -56,7 +60,10 @@ struct mnt {
 	bool stands;		/* there now: read, or on restore kept or made so far */
 	bool is_file;		/* mounted on a file, not on a directory */
 	size_t source_call;	/* of the program: opens the source */
-	int source_fd; /* of a tree in a user namespace: ours, a copy of the source; -1 when made outside */
+	int source_fd; /* ours, on a copy of the source, where it is not opened inside; else -EBADF */
+	const char *given; /* a path of ours that it is to show, by option */
+	struct mnt *yard;  /* the mount that its filesystem is made for */
+	int fd, point_fd;  /* ours, on the mount itself and on where it is to stand */
 };
 
 struct mnt_tree {
@@ -103,7 +110,54 @@ struct mounts_state {
 	size_t n_order;
 	bool outer_slaves; /* restore: some copies stay slaves of ours */
 	bool planned;
+	bool assemble; /* restore: the tree is put together from pieces, not made of our copy */
+	struct mnt_group *groups;
+	size_t n_groups;
 };
+
+/*
+ * Restore: a mount outside of the tree, never to be seen, that gives its peer
+ * group, or its being a slave, to mounts of it.
+ */
+struct mnt_group {
+	uint32_t id, master; /* id 0: of slaves only */
+	struct mnt *widest; /* shows what all that belong to it show; of our own filesystems: any */
+	bool outer_shared;  /* of ours, which the tree's are peers of */
+	bool outer_slave;   /* its master is outside of the tree */
+	struct mnt_group *master_group;
+	size_t call;
+	int fd;
+	bool done, busy;
+};
+
+/* Peer groups and masters of a tree that is put together. */
+void mnt_groups_plan(struct model *m, struct mounts_state *s, struct err_list *problems);
+struct mnt_group *mnt_group_of(const struct mounts_state *s, const struct mnt *mnt);
+/* Calls that make those of filesystems of ours (@own false) or of the tree's own. */
+void mnt_groups_emit(struct maker *mk, struct mounts_state *s, bool own);
+
+/*
+ * Restore: what each mount is to be made from, when none of our copy is kept.
+ * Everything that stands in the way goes to @problems.
+ */
+void mounts_arrange(struct model *m, struct mounts_state *s, struct err_list *problems);
+/* First calls: copies of what is ours, before anything else is done. */
+void mnt_assemble_outer(struct maker *mk, struct mounts_state *s);
+/* The tree's own filesystems, still attached nowhere. */
+void mnt_assemble_own(struct maker *mk, struct mounts_state *s);
+uint64_t mnt_attr_of_flags(uint32_t flags);
+/* A mount of ours that shows what @img showed. */
+struct mnt *mnt_find_outside(const struct mounts_state *s, const struct mnt *img);
+__attribute__((format(printf, 4, 5))) void mnt_problem(struct err_list *l, const struct mnt *mnt,
+						       const char *hint, const char *fmt, ...);
+
+/* Options: what --external mnt[NAME] or --ext-mount-map say about @name; NULL: nothing. */
+const char *mnt_opt_external(const struct options *o, const char *name);
+/* Peer groups ('s') or masters ('m') outside of the tree are acceptable. */
+bool mnt_opt_outer(const struct options *o, char what);
+bool mnt_opt_fs(const struct options *o, const char *fsname);
+/* Takes away what --skip-mnt names, with all that is mounted on it. */
+int mnt_opt_skip(const struct options *o, struct mnt_tree *t, struct err *e);
 
 /*
  * Restore: match the image's tree with ours, both read. Fills away, order,
@@ -125,8 +179,13 @@ int mnt_options_inward(struct model *m, struct mnt *mnt, struct err *e);
 struct image_out;
 int mounts_image_done(struct image_out *o, int r, struct err *e);
 
-/* Content of the private filesystem that @mnt shows whole, through a helper. */
-int mount_content_dump(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e);
-int mount_content_fill(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e);
+/*
+ * Content of the private filesystem that @mnt shows whole, through a helper.
+ * @tree: to find it where it is hidden. @fd: a descriptor on it, nothing being
+ * mounted there, or negative: found by its path.
+ */
+int mount_content_dump(struct model *m, const struct mnt_tree *tree, const struct mnt *mnt,
+		       pid_t pid, struct err *e);
+int mount_content_fill(struct model *m, const struct mnt *mnt, int fd, pid_t pid, struct err *e);
 
 #endif

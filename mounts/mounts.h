@@ -2,9 +2,10 @@
 /*
  * Mount trees: read, describe, rebuild; content of private filesystems.
  *
- * Owns: mountpoints-*.img, tmpfs-dev-*.tar.gz.img. The rebuilt tree may start
- * as the copy of ours that a new mount namespace gets: what is the same is
- * kept, the rest is taken away or made.
+ * Owns: mountpoints-*.img, tmpfs-dev-*.tar.gz.img. A tree is rebuilt in one of
+ * two ways. One with our root starts as the copy of ours that a new mount
+ * namespace gets: what is the same is kept, the rest is taken away or made. Any
+ * other (a container's) is put together from detached pieces, and our copy goes.
  */
 #ifndef STASIS_MOUNTS_H
 #define STASIS_MOUNTS_H
@@ -32,7 +33,12 @@ int mounts_check(struct model *m, struct err_list *problems, struct err *e);
 int mounts_build_outer(struct maker *mk, struct err *e);
 /* Calls for the root stub that turn the copy of our mounts into the dumped tree. */
 int mounts_build(struct maker *mk, struct err *e);
-/* Afterwards, from outside: contents of private filesystems. @root_pid: the root stub as we see it. */
+/* Then, from outside: contents of private filesystems. @root_pid: the root stub as we see it. */
 int mounts_fill(struct model *m, pid_t root_pid, struct err *e);
+/* A tree that shares nothing with our copy is put together then: calls, and what follows from outside. */
+bool mounts_has_pieces(const struct model *m);
+int mounts_open(struct maker *mk, struct err *e);
+int mounts_attach(struct maker *mk, struct err *e);
+int mounts_join(struct model *m, struct err *e);
 
 #endif

@@ -18,8 +18,7 @@
 #include "base/cleanup.h"
 #include "mounts/mounts-internal.h"
 
-__attribute__((format(printf, 3, 4))) static void problem(struct err_list *l, const struct mnt *mnt,
-							  const char *fmt, ...)
+void mnt_problem(struct err_list *l, const struct mnt *mnt, const char *hint, const char *fmt, ...)
 {
 	struct err p = { 0 };
 	char obj[320], why[256];
@@ -31,8 +30,11 @@ __attribute__((format(printf, 3, 4))) static void problem(struct err_list *l, co
 	snprintf(obj, sizeof(obj), "mount %s (%s)", mnt->point,
 		 *mnt->fsname ? mnt->fsname : mnt->source);
 	err_set(&p, ERR_CONFLICT, EINVAL, "restore", obj, "%s", why);
+	if (hint)
+		err_hint(&p, "%s", hint);
 	err_list_add(l, &p);
 }
+#define problem(l, mnt, ...) mnt_problem(l, mnt, NULL, __VA_ARGS__)
 
 static bool same_fs(const struct mnt *img, const struct mnt *our)
 {
@@ -122,8 +124,13 @@ char *mnt_source_path(struct pool *pool, const struct mnt *mnt)
 	return pool_printf(pool, "%s/%s", strcmp(src->point, "/") ? src->point : "", rest);
 }
 
-/* A mount of ours that shows what @img showed; all of ours stand. */
-static struct mnt *find_outside(const struct mounts_state *s, const struct mnt *img)
+/* Device numbers count for little when they change, and names when many bear them: "tmpfs". */
+static int likeness(const struct mnt *img, const struct mnt *our)
+{
+	return 2 * mnt_same_sb(img, our) + !strcmp(img->point, our->point);
+}
+
+struct mnt *mnt_find_outside(const struct mounts_state *s, const struct mnt *img)
 {
 	struct mnt *best = NULL;
 
@@ -133,7 +140,7 @@ static struct mnt *find_outside(const struct mounts_state *s, const struct mnt *
 		if (!same_fs(img, o) || !mnt_path_below(img->root, o->root) ||
 		    !mnt_is_visible(&s->ours, o))
 			continue;
-		if (!best || (mnt_same_sb(img, o) && !mnt_same_sb(img, best)))
+		if (!best || likeness(img, o) > likeness(img, best))
 			best = o;
 	}
 	return best;
@@ -169,7 +176,7 @@ static void plan_source(struct model *m, struct mounts_state *s, struct mnt *img
 	bool whole = !strcmp(img->root, "/");
 
 	if (img->outside) {
-		img->source_mnt = find_outside(s, img);
+		img->source_mnt = mnt_find_outside(s, img);
 		if (img->source_mnt)
 			source_look(m, img, problems);
 		else if (!img->kind->fresh || img->kind->content || !whole)

@@ -12,7 +12,7 @@ struct mnt *mnt_tree_add(struct pool *pool, struct mnt_tree *t)
 {
 	struct mnt *m = pool_alloc(pool, sizeof(*m));
 
-	m->source_fd = -EBADF;
+	m->source_fd = m->fd = m->point_fd = -EBADF;
 	pool_push(pool, t->v, t->n, m);
 	return m;
 }

@@ -35,4 +35,11 @@ extern const struct mem_file_ops restore_file_ops;
 /* The step that compiles and runs the build programs of all tasks; @ctx is a struct restore. */
 int restore_build(void *ctx, struct err *e);
 
+/* Run the maker's program and fetch what was wished for. */
+int restore_maker_run(struct restore *r, struct maker *mk, struct err *e);
+/* The maker becomes the root task: its table must be empty again. */
+int restore_maker_empty(struct restore *r, struct err *e);
+/* A mount tree that is put together from pieces, once those are there and filled. */
+int restore_mounts(struct restore *r, struct err *e);
+
 #endif

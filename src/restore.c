@@ -259,50 +259,6 @@ static int fill_net(struct restore *r, struct err *e)
 	return x ? x : netns_fill(r->m, r->stubs->v[0]->host, sock, e);
 }
 
-/* The maker takes our descriptors before it does anything else. */
-static int maker_give(struct restore *r, struct maker *mk, struct err *e)
-{
-	struct stub *root = r->stubs->v[0];
-	struct prog whole;
-	size_t first;
-
-	if (!mk->n_sends)
-		return 0;
-	prog_init(&whole, &r->stubs->arena);
-	stub_recv_calls(r->stubs, &whole, root, mk->n_sends);
-	first = whole.n;
-	prog_append(&whole, mk->p);
-	*mk->p = whole;
-	for (size_t i = 0; i < mk->n_wishes; i++)
-		mk->wishes[i].call += first;
-	return stub_send(r->stubs, root, mk->sends, mk->n_sends, e);
-}
-
-/* Run the maker's program and fetch what was wished for. */
-static int maker_run(struct restore *r, struct maker *mk, struct err *e)
-{
-	struct stub *root = r->stubs->v[0];
-	_cleanup_close_ int pidfd = -EBADF;
-	int x = maker_give(r, mk, e);
-
-	if (!x)
-		x = stub_run(r->stubs, root, mk->p, e);
-	if (x || !mk->n_wishes)
-		return x;
-	pidfd = syscall(SYS_pidfd_open, root->host, 0);
-	if (pidfd < 0)
-		return err_sys(e, "pidfd_open", "root task %d", root->host);
-	for (size_t i = 0; i < mk->n_wishes; i++) {
-		int fd = syscall(SYS_pidfd_getfd, pidfd, (int)prog_res(mk->p, mk->wishes[i].call),
-				 0);
-
-		if (fd < 0)
-			return err_sys(e, "pidfd_getfd", "root task %d", root->host);
-		*mk->wishes[i].ret_fd = fd;
-	}
-	return 0;
-}
-
 static int run_in_task(struct maker *mk, struct task *t, struct prog *p, struct err *e)
 {
 	struct restore *r = mk->run_ctx;
@@ -329,9 +285,13 @@ static int step_namespaces(void *ctx, struct err *e)
 	if (!x)
 		x = mounts_build(&mk, e);
 	if (!x)
-		x = maker_run(r, &mk, e);
+		x = restore_maker_run(r, &mk, e);
+	if (!x && mk.n_wishes)
+		x = restore_maker_empty(r, e);
 	if (!x)
 		x = mounts_fill(r->m, r->stubs->v[0]->host, e);
+	if (!x)
+		x = restore_mounts(r, e);
 	if (!x)
 		x = fill_net(r, e);
 	prog_free(&p);
@@ -366,7 +326,7 @@ static int step_terminals(void *ctx, struct err *e)
 static int step_objects(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
-	struct prog p, close_all;
+	struct prog p;
 	struct maker mk = { .m = r->m, .p = &p };
 	int x;
 
@@ -375,17 +335,11 @@ static int step_objects(void *ctx, struct err *e)
 	if (!x)
 		x = fd_open(r->m, &mk, r->root_fd, e);
 	if (!x)
-		x = maker_run(r, &mk, e);
+		x = restore_maker_run(r, &mk, e);
 	if (!x)
 		x = fd_open_made(r->m, r->root_fd, e);
-	if (!x && mk.n_wishes) {
-		/* The maker becomes the root task: its table must be empty again. */
-		prog_init(&close_all, &r->stubs->arena);
-		prog_call(&close_all, "close what was made", SYS_close_range, 0,
-			  r->stubs->sock_base - 1, 0);
-		x = stub_run(r->stubs, r->stubs->v[0], &close_all, e);
-		prog_free(&close_all);
-	}
+	if (!x && mk.n_wishes)
+		x = restore_maker_empty(r, e);
 	prog_free(&p);
 	return x;
 }

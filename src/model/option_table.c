@@ -26,7 +26,6 @@
 #define NO_UNIX "unix sockets with a peer outside the tree cannot be saved"
 #define NO_CGROUPS "cgroups of the tree are neither saved nor restored"
 #define NO_EXTERNAL "resources given from outside cannot be named"
-#define NO_MOUNTS "only mount trees that are a copy of the host's are handled"
 #define NO_NET "only a network namespace with lo alone is handled"
 #define NO_ITERATIVE "there are no iterative dumps"
 #define NO_LAZY "there is no restore on demand"
@@ -57,7 +56,8 @@ const struct option_def option_table[] = {
 	  "after the restore run the command that follows \"--\", as parent of the tree", NULL },
 	{ "pidfile", 0, "FILE", RESTORE | CMD_SERVICE | CMD_PAGE_SERVER, STR(pidfile),
 	  "write the root task's pid there", NULL },
-	{ "root", 'r', "PATH", RESTORE, NONE, "new root of the mount namespace", NO_MOUNTS },
+	{ "root", 'r', "PATH", DUMP | RESTORE, STR(root),
+	  "directory that becomes the root of the tree's mount namespace; a dump takes no notice", NULL },
 	{ "shell-job", 'j', NULL, DUMP | RESTORE, NONE,
 	  "session leader or terminal may lie outside the tree", "terminals cannot be saved" },
 	{ "tcp-established", 0, NULL, DUMP | RESTORE, NONE,
@@ -99,24 +99,30 @@ const struct option_def option_table[] = {
 	{ "exec-tasks", 0, "MODE", DUMP | CHECK, NONE,
 	  "processes started into the container from outside: include (as further roots) or refuse",
 	  "only the processes below the root are looked for" },
-	{ "external", 0, "RES", DUMP | RESTORE, NONE, "treat a resource as given from outside",
-	  NO_EXTERNAL },
+	{ "external", 0, "RES", DUMP | RESTORE | CHECK, LIST(externals),
+	  "treat a resource as given from outside: mnt[PATH]:KEY, at the restore mnt[KEY]:PATH (see "
+	  "MOUNT TREES); may be repeated",
+	  NULL },
 	{ "inherit-fd", 0, "fd[N]:RES", RESTORE, NONE, "use the caller's descriptor N for RES",
 	  NO_EXTERNAL },
 	{ "join-ns", 'J', "NS:FILE[,OPT]", RESTORE, NONE, "restore into an existing namespace",
 	  "namespaces are always made anew" },
 	{ "empty-ns", 0, "net", DUMP | RESTORE, NONE,
 	  "create the namespace, leave its content to scripts", NO_NET },
-	{ "skip-mnt", 0, "PATH", DUMP | RESTORE, NONE, "leave this mount out", NO_MOUNTS },
-	{ "enable-fs", 0, "LIST", DUMP | RESTORE, NONE,
-	  "try these filesystem types although unknown", NO_MOUNTS },
-	{ "mntns-compat-mode", 0, NULL, RESTORE, NONE, "older mount algorithm", NO_MOUNTS },
-	{ "ext-mount-map", 0, "KEY:VAL", DUMP | RESTORE, NONE, "old spelling of --external mnt[]",
-	  NO_EXTERNAL },
-	{ "enable-external-sharing", 0, NULL, DUMP | RESTORE, NONE,
-	  "old spelling of --external mnt[]:s", NO_EXTERNAL },
-	{ "enable-external-masters", 0, NULL, DUMP | RESTORE, NONE,
-	  "old spelling of --external mnt[]:m", NO_EXTERNAL },
+	{ "skip-mnt", 0, "PATH", DUMP | RESTORE | CHECK, LIST(skip_mnts),
+	  "leave the mount at PATH out, with all that is mounted on it; may be repeated", NULL },
+	{ "enable-fs", 0, "LIST", DUMP | RESTORE | CHECK, LIST(enable_fs),
+	  "filesystems of these types (with commas between; or all) may be mounted anew, without "
+	  "content",
+	  NULL },
+	{ "mntns-compat-mode", 0, NULL, RESTORE, NONE, "older mount algorithm",
+	  "mount trees are built in one way" },
+	{ "ext-mount-map", 0, "KEY:VAL", DUMP | RESTORE | CHECK, LIST(ext_mount_maps),
+	  "old spelling of --external mnt[KEY]:VAL; \"auto\" is mnt[]", NULL },
+	{ "enable-external-sharing", 0, NULL, DUMP | RESTORE | CHECK, BOOL(ext_sharing),
+	  "old spelling of --external mnt[]:s", NULL },
+	{ "enable-external-masters", 0, NULL, DUMP | RESTORE | CHECK, BOOL(ext_masters),
+	  "old spelling of --external mnt[]:m", NULL },
 	{ "veth-pair", 0, "IN=OUT[@BRIDGE]", RESTORE, NONE, "old spelling of --external veth[]",
 	  NO_EXTERNAL },
 	{ "action-script", 0, "FILE", DUMP | RESTORE, LIST(action_scripts),

@@ -45,6 +45,15 @@ struct options {
 	uint64_t ghost_limit; /* bytes */
 	char *freeze_cgroup;
 	unsigned timeout; /* seconds */
+	char **externals; /* --external, as given */
+	size_t n_externals;
+	char **ext_mount_maps;
+	size_t n_ext_mount_maps;
+	bool ext_sharing, ext_masters;
+	char **skip_mnts;
+	size_t n_skip_mnts;
+	char **enable_fs; /* as given, each a list */
+	size_t n_enable_fs;
 	char **action_scripts;
 	size_t n_action_scripts;
 	char **irmap_scan_paths;
