@@ -328,16 +328,24 @@ static int step_inside(void *ctx, struct err *e)
 	struct checkpoint *c = ctx;
 	struct model *m = c->m;
 	struct err late = { 0 };
-	int x, r = remote_enter(c->remote, ARENA_TASK + task_inside_need(m), ARENA_THREAD, e);
+	size_t need = 0;
+	int x, r = mem_dump_look(m, &need, e);
 
+	if (r)
+		return r;
+	need += ARENA_TASK + task_inside_need(m);
+	r = remote_enter(c->remote, need, ARENA_THREAD, e);
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
 		if (m->tasks[i]->rt && !(r = cancel_check(e)))
 			r = task_dump_calls(m, m->tasks[i], e);
+	if (!r)
+		mem_dump_calls(m);
 	if (!r)
 		r = remote_run(c->remote, e);
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
 		if (m->tasks[i]->rt)
 			r = task_dump_results(m, m->tasks[i], e);
+	r = r ? r : mem_dump_results(m, e);
 	r = r ? r : ns_dump_inside(m, c->remote, e);
 	x = remote_leave(c->remote, r ? &late : e);
 	if (r)
@@ -358,29 +366,6 @@ static int step_tasks(void *ctx, struct err *e)
 	return r;
 }
 
-static int dump_fs(struct model *m, struct task *t, struct err *e)
-{
-	static const char *const names[] = { "cwd", "root" };
-	struct file_obj **objs[] = { &t->cwd, &t->root };
-
-	for (int i = 0; i < 2; i++) {
-		_cleanup_close_ int fd = -EBADF;
-		char path[64], name[4096];
-		int r = proc_readlink(t->host, names[i], name, sizeof(name), e);
-
-		if (r)
-			return r;
-		snprintf(path, sizeof(path), "/proc/%d/%s", t->host, names[i]);
-		fd = open(path, O_PATH | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(e, "open", "%s", path);
-		r = fd_dump_file(m, t, fd, name, 0, objs[i], e);
-		if (r)
-			return err_in(e, "%s of pid %d", names[i], t->host);
-	}
-	return 0;
-}
-
 static int step_files(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
@@ -398,7 +383,7 @@ static int step_files(void *ctx, struct err *e)
 			continue;
 		r = mem_dump_maps(m, t, &file_ops, e);
 		if (!r)
-			r = dump_fs(m, t, e);
+			r = fd_dump_fs(m, t, e);
 		if (!r)
 			r = fd_dump_task(m, t, e);
 		task_inside(t, &brk, &dumpable, &thp);

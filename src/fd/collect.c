@@ -410,3 +410,26 @@ int fd_dump_finish(struct model *m, struct err *e)
 	d->root_fd = -EBADF;
 	return r;
 }
+
+int fd_dump_fs(struct model *m, struct task *t, struct err *e)
+{
+	static const char *const names[] = { "cwd", "root" };
+	struct file_obj **objs[] = { &t->cwd, &t->root };
+
+	for (int i = 0; i < 2; i++) {
+		_cleanup_close_ int fd = -EBADF;
+		char path[64], name[4096];
+		int r = proc_readlink(t->host, names[i], name, sizeof(name), e);
+
+		if (r)
+			return r;
+		snprintf(path, sizeof(path), "/proc/%d/%s", t->host, names[i]);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, "open", "%s", path);
+		r = fd_dump_file(m, t, fd, name, 0, objs[i], e);
+		if (r)
+			return err_in(e, "%s of pid %d", names[i], t->host);
+	}
+	return 0;
+}

@@ -38,6 +38,8 @@ int fd_check_link(struct model *m, struct task *t, const char *link, struct err 
 
 /* All descriptors of the stopped task @t; fills t->fds, registers new descriptions in m->files. */
 int fd_dump_task(struct model *m, struct task *t, struct err *e);
+/* Working and root directory of a task. */
+int fd_dump_fs(struct model *m, struct task *t, struct err *e);
 /*
  * The regular file (or directory) behind @fd, an O_PATH or other descriptor of
  * ours on it, whose name inside @t's root is @name as /proc links print it:

@@ -10,7 +10,7 @@
  *  4. pages (fill.c)
  *  5. protections as they were
  *  6. advice, then guard ranges (refused in locked memory), then locks
- *  7. seals, after which nothing can be changed
+ *  7. seals, after which nothing can be changed; and that what comes is locked
  */
 #include <linux/prctl.h>
 #include <stdio.h>
@@ -70,6 +70,19 @@ static unsigned first_prot(const struct vma *v)
 	return v->has_pages ? v->e->prot | PROT_WRITE : v->e->prot;
 }
 
+/*
+ * Before pages come, which then are taken from the right nodes. Here is another
+ * machine perhaps: nodes that are none of ours are passed over.
+ */
+static void policy_call(struct build *b, const VmaEntry *ve)
+{
+	prog_call(b->p, "set a mapping's policy", SYS_mbind | SV_IGN, ve->start,
+		  ve->end - ve->start, ve->stasis_policy,
+		  (uint64_t)prog_dup(b->p, ve->stasis_policy_nodes.data, POLICY_BYTES),
+		  /* The kernel takes one off. */
+		  POLICY_BYTES * 8 + 1, 0);
+}
+
 static int build_maps(struct build *b, const struct mem_file_ops *ops, int root_fd, struct err *e)
 {
 	struct mem_task *mt = mem_task(b->m, b->t);
@@ -83,6 +96,8 @@ static int build_maps(struct build *b, const struct mem_file_ops *ops, int root_
 		r = mt->kinds[i]->map(b, ops, root_fd, v, first_prot(v), e);
 		if (r)
 			return r;
+		if (v->e->has_stasis_policy)
+			policy_call(b, v->e);
 	}
 	return 0;
 }
@@ -238,6 +253,8 @@ int mem_build(struct build *b, const struct mem_file_ops *ops, int root_fd, stru
 	build_protect(b);
 	build_advice(b);
 	build_locks(b);
+	if (b->t->mm->stasis_lock_future)
+		prog_call(b->p, "lock what comes", SYS_mlockall, b->t->mm->stasis_lock_future);
 	return 0;
 }
 

@@ -58,6 +58,7 @@ static int dump_line(struct mem_dump *d, const struct map_line *l, struct vma *v
 	v->dev = l->dev;
 	v->ino = l->ino;
 	entry_fill(v->e, k, l);
+	mem_policy_fill(mem_task(d->m, d->t), v->e);
 	return k->dump(d, l, v, e);
 }
 

@@ -149,12 +149,24 @@ struct mem_state {
 };
 struct mem_state *mem_state(struct model *m);
 
+/* A mapping that may have a policy of its own: mode, then nodes, in one piece. */
+#define POLICY_BYTES 128
+struct vma_policy {
+	uint64_t start;
+	uint64_t *mode; /* NULL: it has none */
+	size_t call;
+};
+
 /* A task's memory; task.mm points to its first member. */
 struct mem_task {
 	MmEntry mm;
 	/* dump */
 	bool inside;		      /* mem_set_inside() was called */
 	const struct map_line *lines; /* of t->vmas */
+	size_t probe_call;	      /* of mem_dump_calls() */
+	unsigned char *resident;
+	struct vma_policy *policies; /* ascending */
+	size_t n_policies;
 	/* restore */
 	struct page_runs runs;
 	const struct vma_kind **kinds; /* of t->vmas */
@@ -177,6 +189,9 @@ int special_check(struct mem_dump *d, const struct map_line *lines, size_t n, st
 
 /* A live thread's id, through which /proc shows the memory even when the leader is dead. */
 pid_t mem_tid(const struct task *t);
+
+/* inside.c */
+void mem_policy_fill(const struct mem_task *mt, VmaEntry *ve);
 
 /* maps.c: all mappings, in the pool. @file: "maps" or "smaps"; @tid 0: our own. */
 int maps_read(struct pool *pool, pid_t tid, const char *file, struct map_line **ret, size_t *ret_n,

@@ -20,6 +20,8 @@
 #define KNOWN_FLAGS                                                                                \
 	(MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED | MAP_DENYWRITE |   \
 	 MAP_EXECUTABLE | MAP_STACK | MAP_FIXED)
+/* linux/mempolicy.h: modes up to 7, MPOL_F_STATIC_NODES, RELATIVE_NODES and NUMA_BALANCING */
+#define KNOWN_POLICY 0xe007u
 /* More than any kernel keeps (AT_VECTOR_SIZE); the kernel has the last word. */
 #define AUXV_MAX 128
 
@@ -82,6 +84,11 @@ static int check_entry(struct mem_state *s, struct task *t, const VmaEntry *ve,
 	if (ve->stasis_flags & ~(VMA_X_LOCKONFAULT | VMA_X_SEALED))
 		return bad(t, e, "mapping %lx-%lx has unknown flags of ours (%#x)", ve->start,
 			   ve->end, ve->stasis_flags);
+	if (ve->has_stasis_policy != ve->has_stasis_policy_nodes ||
+	    (ve->has_stasis_policy &&
+	     (ve->stasis_policy & ~KNOWN_POLICY || ve->stasis_policy_nodes.len != POLICY_BYTES)))
+		return bad(t, e, "mapping %lx-%lx has an unknown memory policy (%#x, %zu bytes)",
+			   ve->start, ve->end, ve->stasis_policy, ve->stasis_policy_nodes.len);
 	return 0;
 }
 
@@ -154,6 +161,10 @@ static int check_mm(struct model *m, struct task *t, struct err *e)
 		return bad(t, e, "the program's layout ends before it starts");
 	if (mm->n_mm_saved_auxv % 2 || mm->n_mm_saved_auxv > AUXV_MAX)
 		return bad(t, e, "an auxiliary vector of %zu words", mm->n_mm_saved_auxv);
+	if (mm->stasis_lock_future && mm->stasis_lock_future != MCL_FUTURE &&
+	    mm->stasis_lock_future != (MCL_FUTURE | MCL_ONFAULT))
+		return bad(t, e, "unknown flags for locking what comes (%#x)",
+			   mm->stasis_lock_future);
 	if (mm->n_aios) {
 		err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", "asynchronous I/O contexts",
 			"pid %d has %zu of them", t->pid, mm->n_aios);
@@ -382,6 +393,8 @@ size_t mem_arena_need(const struct model *m)
 		/* populate; an iovec; now and then a read */
 		need += mt->runs.n * 2 * sizeof(struct sv_call);
 		need += (mt->n_guards + 64) * sizeof(struct sv_call);
+		for (size_t k = 0; k < t->n_vmas; k++)
+			need += t->vmas[k].e->has_stasis_policy ? POLICY_BYTES + 16 : 0;
 	}
 	return need;
 }

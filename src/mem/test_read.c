@@ -323,6 +323,33 @@ static void c_vvar_alone(struct subject *s)
 	s->v[SHM].flags = MAP_PRIVATE | MAP_ANONYMOUS;
 }
 
+static void c_policy_alone(struct subject *s)
+{
+	s->v[HEAP].has_stasis_policy = 1;
+	s->v[HEAP].stasis_policy = 2;
+}
+static void c_policy_nodes(struct subject *s)
+{
+	static uint8_t few[8];
+
+	c_policy_alone(s);
+	s->v[HEAP].has_stasis_policy_nodes = 1;
+	s->v[HEAP].stasis_policy_nodes = (ProtobufCBinaryData){ sizeof(few), few };
+}
+static void c_policy_mode(struct subject *s)
+{
+	static uint8_t nodes[POLICY_BYTES];
+
+	c_policy_nodes(s);
+	s->v[HEAP].stasis_policy_nodes = (ProtobufCBinaryData){ sizeof(nodes), nodes };
+	s->v[HEAP].stasis_policy = 1u << 20;
+}
+static void c_lock_future(struct subject *s)
+{
+	s->mm.has_stasis_lock_future = 1;
+	s->mm.stasis_lock_future = MCL_ONFAULT;
+}
+
 static const struct {
 	void (*change)(struct subject *s);
 	enum err_class class;
@@ -349,6 +376,10 @@ static const struct {
 	{ c_page_shared, ERR_IMAGE, "no mapping has it" },
 	{ c_memfd, ERR_IMAGE, "no memfd of this checkpoint" },
 	{ c_hugetlb, ERR_UNSUPPORTED, "huge pages" },
+	{ c_policy_alone, ERR_IMAGE, "unknown memory policy" },
+	{ c_policy_nodes, ERR_IMAGE, "unknown memory policy" },
+	{ c_policy_mode, ERR_IMAGE, "unknown memory policy" },
+	{ c_lock_future, ERR_IMAGE, "locking what comes" },
 	{ c_vdso_no_data, ERR_CONFLICT, "laid out differently" },
 	{ c_vvar_alone, ERR_CONFLICT, "laid out differently" },
 };
