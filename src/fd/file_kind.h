@@ -139,6 +139,8 @@ struct fd_restore {
 	struct pipe_restore *pipes;
 	struct unix_restore *unixes;
 	struct tty_restore *ttys;
+	struct file_obj *job_tty; /* --shell-job: our own terminal */
+	pid_t job_pgrp;
 	struct lock_restore *locks;
 	struct memfd_restore *memfds;
 };

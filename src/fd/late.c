@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "fd/procfs.h"
+#include "fd/tty.h"
 #include "parasite/stub.h"
 
 bool late_is(int root_fd, const struct file_obj *f)
@@ -115,5 +116,5 @@ int fd_place_late(struct model *m, struct stub_set *s, int root_fd, struct err *
 	for (size_t i = 0; i < m->n_tasks && !x; i++)
 		if (m->tasks[i]->state != TASK_ZOMBIE && fd_has_late(m, m->tasks[i]))
 			x = place(m, s, m->tasks[i], e);
-	return x;
+	return x ? x : tty_job_foreground(r, e);
 }

@@ -3,55 +3,32 @@
  * Pipes: both ends with their flags, ends that are missing, size and data
  * (pipe_data.c). Several descriptions of one end come by opening /proc/PID/fd.
  */
-#include <poll.h>
 #include <stdio.h>
 
 #include "fd/kinds.h"
 #include "fd/pipe_data.h"
-#include "fd/survey.h"
+#include "model/options.h"
 
 static bool pipe_is(const struct fd_look *l)
 {
 	return !strncmp(l->link, "pipe:[", 6);
 }
 
-/* A pipe to somebody outside: stdin and stdout of a program started in a pipeline. */
 static int pipe_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 {
-	struct pollfd pf = { .fd = l->copy, .events = POLLIN | POLLOUT };
-	int modes = survey_pipe(d, l->st.st_ino);
-	const char *end = NULL;
-	char who[96];
-
 	if (l->info.flags & O_PATH)
 		return fd_refuse(l, e, "a pipe opened with O_PATH is not supported");
-	if (poll(&pf, 1, 0) < 0)
-		return err_sys(e, "poll", "pid %d, fd %d (%s)", l->t->host, l->fd, l->link);
-	if (!(modes & SURVEY_WRITES) && !(pf.revents & POLLHUP))
-		end = "writing";
-	if (!(modes & SURVEY_READS) && !(pf.revents & POLLERR))
-		end = "reading";
-	if (!end || !survey_pipe_outside(d, l->st.st_ino))
-		return 0;
-	if (!survey_pipe_holder(d, l->st.st_ino, *end == 'w' ? SURVEY_WRITES : SURVEY_READS, who,
-				sizeof(who)))
-		snprintf(who, sizeof(who), "a process that cannot be seen here");
-	fd_refuse(l, e, "its %s end is held by a process outside the tree: %s", end, who);
-	return err_hint(
-		e,
-		"redirect it to a file or /dev/null, end that process, or take it into the tree "
-		"(lsof, or ls -l /proc/*/fd | grep %lu, shows who has it)",
-		(unsigned long)l->st.st_ino);
+	return 0;
 }
 
 static int pipe_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, struct err *e)
 {
 	PipeEntry *pe = pool_msg(d->m->pool, PipeEntry, pipe_entry__init);
 	struct pipe_dumped *p;
-	int r;
+	int r = pipe_check(d, l, e);
 
-	if (l->info.flags & O_PATH)
-		return fd_refuse(l, e, "a pipe opened with O_PATH is not supported");
+	if (r)
+		return r;
 	r = pipe_seen(d, f, l, false, &p, e);
 	if (r)
 		return r;
@@ -82,13 +59,47 @@ static int pipe_read(struct fd_restore *r, struct file_obj *f, struct image_in *
 	return pipe_add_end(r, f, pe->pipe_id, false, in, e);
 }
 
+/* The caller's descriptor for the pipe, or -EBADF. */
+static int inherited(struct fd_restore *r, const struct pipe_obj *p)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "pipe:[%u]", p->id);
+	return options_inherit_fd(r->m->opt, key);
+}
+
+static int check_outside(struct fd_restore *r, struct pipe_obj *p, struct err *e)
+{
+	char what[32];
+	int fd = inherited(r, p);
+	struct stat st;
+
+	snprintf(what, sizeof(what), "pipe:[%u]", p->id);
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISFIFO(st.st_mode)))
+		return err_set(e, ERR_USAGE, EINVAL, "inherit", what, "descriptor %d is not a pipe",
+			       fd);
+	for (size_t i = 0; i < p->n_ends && fd < 0; i++) {
+		if (!p->ends[i]->entry->pipe->stasis_outside)
+			continue;
+		err_set(e, ERR_USAGE, EINVAL, "restore", what,
+			"its other end was outside the tree, and no pipe is given for it");
+		return err_hint(e, "use --inherit-fd fd[N]:%s, N being an open pipe of the caller",
+				what);
+	}
+	return 0;
+}
+
 static int pipe_read_end(struct fd_restore *r, struct err *e)
 {
-	return pipe_read_data(r, false, IMG_PIPES_DATA, e);
+	int ret = pipe_read_data(r, false, IMG_PIPES_DATA, e);
+
+	if (ret || !r->pipes)
+		return ret;
+	return pipe_each(r, false, check_outside, e);
 }
 
 /* The first description of an end is pipe2's own, further ones are openings of it. */
-static int open_end(struct file_obj *f, int own[2], struct err *e)
+static int open_end(struct file_obj *f, int own[4], struct err *e)
 {
 	const PipeEntry *pe = f->entry->pipe;
 	int mode = (int)(pe->flags & O_ACCMODE), side = mode == O_WRONLY ? 1 : 0;
@@ -109,12 +120,34 @@ static int open_end(struct file_obj *f, int own[2], struct err *e)
 	return fd_set_flags(f->fd, pe->flags, what, e);
 }
 
+/* The caller's pipe: each end is an opening of its own, so the caller's flags stay. */
+static int take_over(struct pipe_obj *p, int given, const char *what, struct err *e)
+{
+	int own[4] = { -EBADF, -EBADF, given, given }, ret = 0;
+	_cleanup_close_ int both = -EBADF;
+	char path[40];
+
+	if (p->n_chunks) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", given);
+		both = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (both < 0)
+			return err_sys(e, "open", "%s", what);
+		ret = pipe_fill(p, both, what, e);
+	}
+	for (size_t i = 0; i < p->n_ends && !ret; i++)
+		ret = open_end(p->ends[i], own, e);
+	return ret;
+}
+
 static int make(struct fd_restore *r, struct pipe_obj *p, struct err *e)
 {
 	int own[4] = { -EBADF, -EBADF, -EBADF, -EBADF }, ret;
+	int given = inherited(r, p);
 	char what[32];
 
 	snprintf(what, sizeof(what), "pipe %u", p->id);
+	if (given >= 0)
+		return take_over(p, given, what, e);
 	if (pipe2(own, O_CLOEXEC))
 		return err_sys(e, "pipe2", "%s", what);
 	/* The numbers stay usable for opening further descriptions when the ends are taken. */

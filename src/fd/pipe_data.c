@@ -3,10 +3,12 @@
  * Contents of pipes and FIFOs. The dump duplicates a pipe's buffers into a pipe
  * of ours by tee(2), which consumes nothing, and reads that one.
  */
+#define LOG_MODULE "fd"
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "base/log.h"
 #include "fd/pipe_data.h"
 
 #define PIPE_SIZE_MAX (1u << 31) /* F_SETPIPE_SZ takes no more */
@@ -72,17 +74,13 @@ int pipe_seen(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, bo
 	return 0;
 }
 
-static int refuse_outside(const struct pipe_dumped *p, const char *end, struct err *e)
+/* The other end is somebody else's: a restore gets the pipe from its caller (--inherit-fd). */
+static void note_outside(const struct pipe_dumped *p, struct file_obj *f, const char *end)
 {
-	struct file_obj *f = p->reader ? p->reader : p->writer;
-	char who[96];
-
-	snprintf(who, sizeof(who), "pid %d, fd %d (pipe:[%llu])", f->owner->pid, f->owner_fd,
-		 (unsigned long long)p->ino);
-	err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", who,
-		"its %s end is held by a process outside the tree", end);
-	return err_hint(e,
-			"redirect it to a file or /dev/null, or take that process into the tree");
+	f->entry->pipe->has_stasis_outside = f->entry->pipe->stasis_outside = 1;
+	log_warn("pid %d, fd %d: the %s end of pipe:[%u] is held outside the tree; a restore needs "
+		 "--inherit-fd fd[N]:pipe:[%u]",
+		 f->owner->pid, f->owner_fd, end, p->id, p->id);
 }
 
 static int put_chunk(struct image_out *o, const struct pipe_dumped *p, uint32_t size,
@@ -167,17 +165,20 @@ static int dump_data(struct fd_dump *d, struct image_out *o, const struct pipe_d
 	_cleanup_close_ int fd = -EBADF;
 	int size, bytes = 0;
 
-	if (!p->fifo && !p->reader && !p->no_readers)
-		return refuse_outside(p, "reading", e);
+	bool given = !p->fifo && !p->reader && !p->no_readers;
+
+	if (given)
+		note_outside(p, p->writer, "reading");
 	if (!p->fifo && !p->writer && !p->no_writers)
-		return refuse_outside(p, "writing", e);
+		note_outside(p, p->reader, "writing");
 	fd = fd_dump_copy(p->reader ? p->reader : p->writer, e);
 	if (fd < 0)
 		return fd;
 	size = fcntl(fd, F_GETPIPE_SZ);
 	if (size < 0 || ioctl(fd, FIONREAD, &bytes))
 		return err_sys(e, "fcntl", "pipe:[%llu]", (unsigned long long)p->ino);
-	if (!bytes)
+	/* What was given to somebody else is not ours any more. */
+	if (!bytes || given)
 		return put_chunk(o, p, (uint32_t)size, NULL, 0, e);
 	return copy_data(d, o, p, fd, (uint32_t)size, bytes, e);
 }

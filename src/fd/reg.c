@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
+#include "fd/external.h"
 #include "fd/kinds.h"
 #include "fd/link.h"
 #include "fd/procfs.h"
@@ -70,7 +71,7 @@ static int reg_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 	pid_t dead;
 	int r = reg_refuse_special(d, l, e);
 
-	if (r)
+	if (r || external_is(d, l))
 		return r;
 	if (S_ISDIR(l->st.st_mode) && l->fd >= 0 && l->copy < 0) {
 		_cleanup_close_ int copy = (int)syscall(SYS_pidfd_getfd, d->pidfd, l->fd, 0);
@@ -168,6 +169,8 @@ static int reg_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look 
 {
 	int r = reg_refuse_special(d, l, e);
 
+	if (!r && external_is(d, l))
+		return external_dump(d, f, l, e);
 	if (!r)
 		r = refuse_dnotify(l, l->copy, e);
 	return r ? r : reg_entry_dump(d, f, l, e);
@@ -177,6 +180,8 @@ static int reg_read(struct fd_restore *r, struct file_obj *f, struct image_in *i
 {
 	const RegFileEntry *re = f->entry->reg;
 
+	if (re->has_ext && re->ext)
+		return external_read(r, f, e);
 	if (re->name[0] != '/')
 		return image_bad(in, e, "file %u: the name is not absolute", f->id);
 	if (strlen(re->name) >= PATH_MAX)
@@ -186,9 +191,6 @@ static int reg_read(struct fd_restore *r, struct file_obj *f, struct image_in *i
 		return image_bad(in, e, "file %u: the removed name is none", f->id);
 	if (re->pos > INT64_MAX || (re->has_size && re->size > INT64_MAX))
 		return image_bad(in, e, "file %u: position or size out of range", f->id);
-	if (re->has_ext && re->ext)
-		return image_bad(in, e, "file %u (%s): external files are not supported", f->id,
-				 re->name);
 	return 0;
 }
 
@@ -308,7 +310,9 @@ static int reg_open(struct fd_restore *r, struct file_obj *f, struct err *e)
 	const RegFileEntry *re = f->entry->reg;
 	int flags = (int)re->flags, ret;
 
-	ret = late_open(r, f, e);
+	ret = external_open(r, f, e);
+	if (ret == 1)
+		ret = late_open(r, f, e);
 	if (ret <= 0)
 		return ret;
 	ret = reg_open_flags(r, f, flags, &f->fd, e);

@@ -6,22 +6,17 @@
 #include <dirent.h>
 #include <stdio.h>
 
-struct held {
-	uint64_t ino;
-	int bits;
-};
-
 struct survey {
-	struct held *v;
+	uint64_t *v; /* inodes, and keys of terminals */
 	size_t n;
 	struct err failed; /* why it is not whole */
 };
 
 static int cmp_held(const void *a, const void *b)
 {
-	const struct held *x = a, *y = b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-	return x->ino < y->ino ? -1 : x->ino > y->ino;
+	return x < y ? -1 : x > y;
 }
 
 static void failed(struct survey *s, const char *op, const char *path)
@@ -29,27 +24,6 @@ static void failed(struct survey *s, const char *op, const char *path)
 	/* A task or descriptor that is gone meanwhile holds nothing. */
 	if (errno != ENOENT && errno != ESRCH)
 		err_sys(&s->failed, op, "%s", path);
-}
-
-static int pipe_bits(struct survey *s, int info_dir, const char *num)
-{
-	struct fd_info info;
-	char text[1024];
-	ssize_t n = read_text_at(info_dir, num, text, sizeof(text));
-
-	if (n <= 0 || fd_info_parse(text, &info)) {
-		errno = n < 0 ? -(int)n : ENOENT;
-		failed(s, "read", "fdinfo of a pipe");
-		return 0;
-	}
-	switch (info.flags & O_ACCMODE) {
-	case O_RDONLY:
-		return SURVEY_READS;
-	case O_WRONLY:
-		return SURVEY_WRITES;
-	default:
-		return SURVEY_READS | SURVEY_WRITES;
-	}
 }
 
 /* The inode in a link such as "pipe:[123]"; 0 when it is something else. */
@@ -93,30 +67,22 @@ static void add_task(struct fd_dump *d, struct survey *s, const struct task *t)
 	while ((de = readdir(dir))) {
 		char link[64];
 		ssize_t n = readlinkat(dirfd(dir), de->d_name, link, sizeof(link) - 1);
-		struct held h = { 0 };
+		uint64_t held;
 
 		if (n <= 0)
 			continue;
 		link[n] = 0;
-		h.ino = ino_of(link, "socket:[");
-		h.bits = SURVEY_HELD;
-		if (!h.ino) {
-			h.ino = ino_of(link, "pipe:[");
-			h.bits = h.ino ? pipe_bits(s, info, de->d_name) : 0;
-		}
-		if (!h.ino && strlen(link) >= 5 && !strcmp(link + strlen(link) - 5, "/ptmx")) {
-			h.ino = tty_key(info, de->d_name);
-			h.bits = SURVEY_MASTER;
-		}
-		if (h.ino)
-			pool_push(d->m->pool, s->v, s->n, h);
+		held = ino_of(link, "socket:[");
+		if (!held && strlen(link) >= 5 && !strcmp(link + strlen(link) - 5, "/ptmx"))
+			held = tty_key(info, de->d_name);
+		if (held)
+			pool_push(d->m->pool, s->v, s->n, held);
 	}
 }
 
 static struct survey *get(struct fd_dump *d)
 {
 	struct survey *s = d->survey;
-	size_t to = 0;
 
 	if (s)
 		return s;
@@ -126,13 +92,6 @@ static struct survey *get(struct fd_dump *d)
 			add_task(d, s, d->m->tasks[i]);
 	if (s->n)
 		qsort(s->v, s->n, sizeof(*s->v), cmp_held);
-	for (size_t i = 0; i < s->n; i++) {
-		if (to && s->v[to - 1].ino == s->v[i].ino)
-			s->v[to - 1].bits |= s->v[i].bits;
-		else
-			s->v[to++] = s->v[i];
-	}
-	s->n = to;
 	return s;
 }
 
@@ -144,28 +103,20 @@ int survey_failed(struct fd_dump *d, struct err *e)
 	return -e->code;
 }
 
-static int bits_of(struct fd_dump *d, uint64_t ino)
+static bool is_held(struct fd_dump *d, uint64_t key)
 {
 	struct survey *s = get(d);
-	struct held key = { .ino = ino }, *h;
 
-	h = s->n ? bsearch(&key, s->v, s->n, sizeof(*s->v), cmp_held) : NULL;
-	return h ? h->bits : 0;
-}
-
-int survey_pipe(struct fd_dump *d, uint64_t ino)
-{
-	return bits_of(d, ino);
+	return s->n && bsearch(&key, s->v, s->n, sizeof(*s->v), cmp_held);
 }
 
 bool survey_socket(struct fd_dump *d, uint64_t ino)
 {
-	return bits_of(d, ino) != 0;
+	return is_held(d, ino);
 }
 
 struct wanted {
-	const char *link;
-	int end; /* of a pipe: SURVEY_READS or SURVEY_WRITES; or, without link: */
+	const char *link; /* or: */
 	struct fd_dump *d;
 	dev_t rdev;
 	uint64_t dev;
@@ -187,15 +138,6 @@ static bool is_wanted(const struct wanted *w, int dir, const char *num)
 	return !strcmp(link, w->link);
 }
 
-static bool is_end(const struct wanted *w, const char *pid, const char *num)
-{
-	struct survey none = { 0 };
-	char path[300];
-
-	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%.16s", pid, num);
-	return !w->end || pipe_bits(&none, AT_FDCWD, path) & w->end;
-}
-
 static bool holds(const char *pid, const struct wanted *w)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -205,8 +147,7 @@ static bool holds(const char *pid, const struct wanted *w)
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	dir = opendir(path);
 	while (dir && (de = readdir(dir)))
-		if (de->d_name[0] != '.' && is_wanted(w, dirfd(dir), de->d_name) &&
-		    is_end(w, pid, de->d_name))
+		if (de->d_name[0] != '.' && is_wanted(w, dirfd(dir), de->d_name))
 			return true;
 	return false;
 }
@@ -249,25 +190,9 @@ bool survey_who(uint64_t ino, char *buf, size_t size)
 	return find_holder(&(struct wanted){ .link = want }, buf, size);
 }
 
-bool survey_pipe_outside(struct fd_dump *d, uint64_t ino)
-{
-	char want[64], who[96];
-
-	snprintf(want, sizeof(want), "pipe:[%llu]", (unsigned long long)ino);
-	return find_holder(&(struct wanted){ .link = want, .d = d }, who, sizeof(who));
-}
-
-bool survey_pipe_holder(struct fd_dump *d, uint64_t ino, int end, char *buf, size_t size)
-{
-	char want[64];
-
-	snprintf(want, sizeof(want), "pipe:[%llu]", (unsigned long long)ino);
-	return find_holder(&(struct wanted){ .link = want, .end = end, .d = d }, buf, size);
-}
-
 bool survey_tty_master(struct fd_dump *d, unsigned index)
 {
-	return bits_of(d, TTY_KEY | index) & SURVEY_MASTER;
+	return is_held(d, TTY_KEY | index);
 }
 
 bool survey_tty_outside(struct fd_dump *d, unsigned index, uint64_t dev, char *buf, size_t size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which pipes and sockets some task of the tree holds: asked by the preflight
+ * Which sockets and terminals some task of the tree holds: asked by the preflight
  * to tell what has its other end outside. Read once, from /proc, while the
  * tasks run. Private to src/fd.
  */
@@ -9,12 +9,6 @@
 
 #include "fd/file_kind.h"
 
-enum { SURVEY_READS = 1, SURVEY_WRITES = 2, SURVEY_HELD = 4, SURVEY_MASTER = 8 };
-
-/* How the tree holds the pipe: bits of the above. */
-int survey_pipe(struct fd_dump *d, uint64_t ino);
-/* Whether any process outside holds the pipe; if none does, an end of it may be in flight. Slow. */
-bool survey_pipe_outside(struct fd_dump *d, uint64_t ino);
 bool survey_socket(struct fd_dump *d, uint64_t ino);
 /* Not all could be read, so that what was answered is worth nothing: -errno. */
 int survey_failed(struct fd_dump *d, struct err *e);

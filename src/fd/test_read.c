@@ -291,7 +291,7 @@ static void test_members(void **state)
 	BAD(s.reg.name = "relative", "not absolute");
 	BAD(s.reg.removed_name = "relative", "removed name");
 	BAD(s.reg.pos = UINT64_MAX, "out of range");
-	BAD((s.reg.has_ext = 1, s.reg.ext = 1), "external");
+	BAD((s.reg.has_ext = 1, s.reg.ext = 1), "left to the caller");
 	BAD(s.pipe[0].flags = 3, "impossible");
 	BAD(s.fifo.has_regf_id = 0, "without a name");
 	BAD(s.fifo.regf_id = 2, "not one of a FIFO");

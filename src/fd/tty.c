@@ -25,6 +25,7 @@ struct pair {
 	struct file_obj *master, *slave; /* a description of each */
 	TtyInfoEntry *info[2];		 /* slave, master */
 	bool hung_up;
+	bool outside; /* the master is, and that is wanted */
 	struct tty_data input, output;
 };
 
@@ -107,10 +108,41 @@ static int check_master(struct fd_dump *d, const struct fd_look *l, struct err *
 	return err_hint(e, "checkpoint a tree that holds both, or end that process");
 }
 
+/* The pseudo terminal that controls a task, as /proc/PID/stat gives it (new_encode_dev()). */
+static bool ctty_of(const struct proc_stat *ps, unsigned *ret_index)
+{
+	unsigned k = (unsigned)ps->tty_nr;
+	dev_t dev = makedev((k >> 8) & 0xfff, (k & 0xff) | ((k >> 12) & 0xfff00));
+
+	*ret_index = rdev_is_pts(dev) ? pts_index(dev) : 0;
+	return rdev_is_pts(dev);
+}
+
+static bool is_external(const struct fd_dump *d, const struct fd_look *l)
+{
+	char key[64];
+
+	tty_key_print(key, sizeof(key), l->st.st_rdev, l->st.st_dev);
+	return options_external(d->m->opt, key);
+}
+
+/* --shell-job: the terminal of the session that the root task is in, but did not begin. */
+static bool is_job_terminal(const struct fd_dump *d, unsigned index)
+{
+	const struct task *root = d->m->root;
+	struct err ignored = { 0 };
+	struct proc_stat ps;
+	unsigned own;
+
+	return d->m->opt->shell_job && !proc_stat_read(root->host, &ps, &ignored) &&
+	       ps.sid != root->host && ctty_of(&ps, &own) && own == index;
+}
+
 static int check_slave(struct fd_dump *d, const struct fd_look *l, struct err *e)
 {
 	unsigned index;
 	int ldisc = 0, r;
+	char key[64];
 
 	if (is_hung_up(l))
 		return 0;
@@ -119,10 +151,15 @@ static int check_slave(struct fd_dump *d, const struct fd_look *l, struct err *e
 		return fd_refuse(l, e, "it leads to a terminal that is no pseudo terminal");
 	if (ioctl(l->copy, TIOCGETD, &ldisc) || ldisc)
 		return fd_refuse(l, e, "line discipline %d is not supported", ldisc);
-	if (survey_tty_master(d, index))
+	if (survey_tty_master(d, index) || is_external(d, l) || is_job_terminal(d, index))
 		return 0;
 	fd_refuse(l, e, "the master side of /dev/pts/%u is outside the tree", index);
-	return err_hint(e, HINT_OWN_TERMINAL);
+	tty_key_print(key, sizeof(key), l->st.st_rdev, l->st.st_dev);
+	return err_hint(
+		e,
+		"use --shell-job (a job of a shell), --external %s (and --inherit-fd at the "
+		"restore), or start it with setsid and input and output redirected",
+		key);
 }
 
 static int tty_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
@@ -250,10 +287,13 @@ static int dump_slave(struct fd_dump *d, struct file_obj *f, const struct fd_loo
 	if (slave_index(l, &index) && !hung_up)
 		return fd_refuse(l, e, "its number cannot be told");
 	p = pair_get(d, dev, index, hung_up);
+	p->outside |= is_external(d, l) || is_job_terminal(d, index);
 	if (!p->slave)
 		p->slave = f;
 	if (!p->info[0]) {
 		p->info[0] = info_new(d, p, false);
+		if (is_external(d, l))
+			p->info[0]->type = TTY_TYPE__EXT_TTY;
 		if (!hung_up)
 			r = info_fill(d, p->info[0], l->copy, l->link, e);
 	}
@@ -299,16 +339,6 @@ static int not_whole(const struct pair *p, struct err *e)
 		       "its master side is outside the tree");
 }
 
-/* The pseudo terminal that controls a task, as /proc/PID/stat gives it (new_encode_dev()). */
-static bool ctty_of(const struct proc_stat *ps, unsigned *ret_index)
-{
-	unsigned k = (unsigned)ps->tty_nr;
-	dev_t dev = makedev((k >> 8) & 0xfff, (k & 0xff) | ((k >> 12) & 0xfff00));
-
-	*ret_index = rdev_is_pts(dev) ? pts_index(dev) : 0;
-	return rdev_is_pts(dev);
-}
-
 /* The group as the images number it: of any task in it. */
 static pid_t group_inside(struct fd_dump *d, pid_t host, struct err *e)
 {
@@ -322,6 +352,24 @@ static pid_t group_inside(struct fd_dump *d, pid_t host, struct err *e)
 		if (ps.pgrp == host)
 			return t->pgid;
 	}
+	return 0;
+}
+
+/* A shell's job: whether one of its groups is in the foreground. */
+static int job_group(struct fd_dump *d, struct pair *p, struct err *e)
+{
+	struct proc_stat ps;
+	pid_t pgrp = 0;
+	int r = 0;
+
+	if (p->info[0]->type == TTY_TYPE__EXT_TTY)
+		return 0;
+	r = proc_stat_read(d->m->root->host, &ps, e);
+	if (!r && ps.tpgid > 0)
+		pgrp = group_inside(d, ps.tpgid, e);
+	if (r || pgrp < 0)
+		return r ? r : pgrp;
+	p->info[0]->pgrp = (uint32_t)pgrp;
 	return 0;
 }
 
@@ -508,6 +556,10 @@ static int tty_dump_end(struct fd_dump *d, struct err *e)
 
 		if (p->hung_up)
 			continue;
+		if (p->outside && !p->master) {
+			r = job_group(d, p, e);
+			continue;
+		}
 		if (!p->master)
 			r = not_whole(p, e);
 		if (!r && !p->slave)

@@ -10,6 +10,7 @@
 #define STASIS_TTY_H
 
 #include <asm/termbits.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
@@ -30,6 +31,12 @@ static inline bool rdev_is_pts(dev_t rdev)
 static inline unsigned pts_index(dev_t rdev)
 {
 	return (major(rdev) - PTS_MAJOR) * 256 + minor(rdev);
+}
+
+/* As --external and --inherit-fd name a terminal from outside. */
+static inline void tty_key_print(char *buf, size_t size, uint64_t rdev, uint64_t dev)
+{
+	snprintf(buf, size, "tty[%llx:%llx]", (unsigned long long)rdev, (unsigned long long)dev);
 }
 
 TermiosEntry *termios_entry(struct pool *pool, const struct termios2 *t);
@@ -60,6 +67,7 @@ int tty_data_put(const struct tty_ends *t, const struct tty_data *input,
 /* The kind's functions of tty_restore.c. */
 int tty_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e);
 int tty_read_end(struct fd_restore *r, struct err *e);
+int tty_job_foreground(struct fd_restore *r, struct err *e);
 /* Whether a slave was open, but no longer is, as the master sees it. */
 bool tty_is_hung(int master);
 

@@ -5,12 +5,15 @@
  * Slaves whose master was gone come first: their numbers are free again at once.
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/nshelper.h"
 #include "fd/kinds.h"
 #include "fd/tty.h"
+#include "model/options.h"
+#include "parasite/stub.h"
 
 /* A pair while it is made. */
 struct tty_pair {
@@ -47,7 +50,7 @@ static int termios_check(const TermiosEntry *te)
 
 static int info_check(const TtyInfoEntry *ti, struct image_in *in, struct err *e)
 {
-	if (ti->type != TTY_TYPE__PTY || !ti->pty)
+	if ((ti->type != TTY_TYPE__PTY && ti->type != TTY_TYPE__EXT_TTY) || !ti->pty)
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", "a terminal",
 			       "number %u is not a pseudo terminal: not supported", ti->id);
 	if (ti->pty->index >= TTY_INDEX_MAX)
@@ -88,7 +91,8 @@ static int add_info(struct fd_restore *r, const TtyInfoEntry *ti, struct image_i
 	for (p = r->ttys->pairs; p; p = p->next) {
 		const TtyInfoEntry *other = p->info[!master];
 
-		if (!p->info[master] && other && other->pty->index == ti->pty->index &&
+		if (ti->type == TTY_TYPE__PTY && !p->info[master] && other &&
+		    other->type == TTY_TYPE__PTY && other->pty->index == ti->pty->index &&
 		    other->dev == ti->dev && !info_is_hung_up(other) && !info_is_hung_up(ti))
 			break;
 	}
@@ -154,6 +158,54 @@ static int read_data(struct fd_restore *r, struct err *e)
 	return ret;
 }
 
+/* A slave that lives, but its master was not in the tree. */
+static bool is_outside(const struct tty_pair *p)
+{
+	return p->info[0] && !p->n_files[1] && p->n_files[0] && !info_is_hung_up(p->info[0]);
+}
+
+static int caller_fd(struct fd_restore *r, const struct tty_pair *p, struct err *e)
+{
+	const TtyInfoEntry *ti = p->info[0];
+	char key[64];
+	int fd;
+
+	tty_key_print(key, sizeof(key), ti->rdev, ti->dev);
+	fd = options_inherit_fd(r->m->opt, key);
+	if (fd >= 0 && isatty(fd))
+		return fd;
+	if (fd >= 0)
+		return err_set(e, ERR_USAGE, ENOTTY, "inherit", key,
+			       "descriptor %d is not a terminal", fd);
+	if (ti->type == TTY_TYPE__EXT_TTY) {
+		err_set(e, ERR_USAGE, EINVAL, "restore", key,
+			"it was a terminal from outside, and none is given for it");
+		return err_hint(e, "use --inherit-fd fd[N]:%s, N being an open terminal", key);
+	}
+	if (!r->m->opt->shell_job) {
+		err_set(e, ERR_USAGE, EINVAL, "restore", key,
+			"the tree was the job of a shell, on its terminal");
+		return err_hint(e, "use --shell-job in a terminal, or --inherit-fd fd[N]:%s", key);
+	}
+	for (fd = 0; fd < 3; fd++)
+		if (isatty(fd))
+			return fd;
+	err_set(e, ERR_USAGE, ENOTTY, "restore", key,
+		"--shell-job takes over our own terminal, but none is on descriptor 0, 1 or 2");
+	return err_hint(e, "call it from a terminal");
+}
+
+static int check_outside(struct fd_restore *r, struct err *e)
+{
+	for (struct tty_pair *p = r->ttys->pairs; p; p = p->next) {
+		int fd = is_outside(p) ? caller_fd(r, p, e) : 0;
+
+		if (fd < 0)
+			return fd;
+	}
+	return 0;
+}
+
 static int link_file(struct fd_restore *r, struct file_obj *f, struct err *e)
 {
 	struct file_obj *name = model_file_by_id(r->m, f->entry->tty->regf_id);
@@ -179,7 +231,7 @@ static int add_ctty(struct fd_restore *r, struct tty_pair *p, struct err *e)
 	struct ctty c = { .fd = -EBADF };
 	const struct task *leader;
 
-	if (!ti || !ti->sid || ti->sid > PID_LIMIT || ti->pgrp > PID_LIMIT)
+	if (!ti || !ti->sid || is_outside(p) || ti->sid > PID_LIMIT || ti->pgrp > PID_LIMIT)
 		return 0;
 	leader = model_task_by_pid(r->m, (pid_t)ti->sid);
 	if (!leader || leader->sid != leader->pid)
@@ -216,6 +268,8 @@ int tty_read_end(struct fd_restore *r, struct err *e)
 	for (p = r->ttys->pairs; p && !ret; p = p->next)
 		if (p->n_files[0] || p->n_files[1])
 			ret = add_ctty(r, p, e);
+	if (!ret)
+		ret = check_outside(r, e);
 	return ret ? ret : read_data(r, e);
 }
 
@@ -468,6 +522,65 @@ static int make_pair(struct fd_restore *r, struct tty_pair *p, struct err *e)
 	return ret ? ret : finish_files(p, name, e);
 }
 
+/*
+ * Openings of a terminal of the caller's. A job finds it as it left it, and
+ * gets the foreground if it had it; one from outside is the caller's business.
+ */
+static int take_over(struct fd_restore *r, struct tty_pair *p, struct err *e)
+{
+	const TtyInfoEntry *ti = p->info[0];
+	char path[40], name[64];
+	int fd = caller_fd(r, p, e), ret = 0;
+
+	if (fd < 0)
+		return fd;
+	tty_key_print(name, sizeof(name), ti->rdev, ti->dev);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	for (size_t i = 0; i < p->n_files[0]; i++) {
+		struct file_obj *f = p->files[0][i];
+		int flags = (int)f->entry->tty->flags & (O_ACCMODE | O_NONBLOCK);
+
+		f->fd = is_dev_tty(r, name_of(f)->name) ?
+				open_in_root(r->root_fd, name_of(f)->name, flags, 0) :
+				open(path, flags | O_NOCTTY | O_CLOEXEC);
+		if (f->fd < 0)
+			return err_sys(e, "open", "%s", name);
+	}
+	if (ti->type == TTY_TYPE__PTY) {
+		struct termios2 t;
+
+		termios_from_entry(ti->termios, &t);
+		if (ioctl(fd, TCSETS2, &t))
+			ret = err_sys(e, "ioctl", "%s: TCSETS2", name);
+		r->job_tty = p->files[0][0];
+		r->job_pgrp = (pid_t)ti->pgrp;
+	}
+	return ret ? ret : finish_files(p, name, e);
+}
+
+/*
+ * The group in the foreground of a job's terminal, now that it exists. We are
+ * in that session, but not in that group any more: SIGTTOU is not for us.
+ */
+int tty_job_foreground(struct fd_restore *r, struct err *e)
+{
+	struct task *t = r->job_pgrp ? model_task_by_pid(r->m, r->job_pgrp) : NULL;
+	sigset_t ttou, old;
+	pid_t host;
+	int x = 0;
+
+	if (!t || !t->stub || t->pgid != t->pid)
+		return 0;
+	host = t->stub->host;
+	sigemptyset(&ttou);
+	sigaddset(&ttou, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &ttou, &old);
+	if (ioctl(r->job_tty->fd, TIOCSPGRP, &host))
+		x = err_sys(e, "ioctl", "our terminal: TIOCSPGRP %d", host);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return x;
+}
+
 int fd_open_ttys(struct model *m, int root_fd, struct err *e)
 {
 	struct fd_restore *r = m->fd_state;
@@ -478,8 +591,9 @@ int fd_open_ttys(struct model *m, int root_fd, struct err *e)
 		for (struct tty_pair *p = r->ttys ? r->ttys->pairs : NULL; p && !ret; p = p->next) {
 			if (!p->n_files[0] && !p->n_files[1])
 				continue;
-			if ((p->info[0] && info_is_hung_up(p->info[0])) == hung)
-				ret = make_pair(r, p, e);
+			if ((p->info[0] && info_is_hung_up(p->info[0])) != hung)
+				continue;
+			ret = is_outside(p) ? take_over(r, p, e) : make_pair(r, p, e);
 		}
 	r->root_fd = -EBADF;
 	return ret;

@@ -4,6 +4,7 @@
  * refusal of what is not built, the nearest name for what nobody knows, and
  * what the options together must satisfy.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,66 @@ static int check_scripts(const struct options *o, struct err *e)
 	return 0;
 }
 
+bool options_external(const struct options *o, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (size_t i = 0; o && i < o->n_externals; i++)
+		if (!strncmp(o->externals[i], key, len) &&
+		    (!o->externals[i][len] || o->externals[i][len] == ':'))
+			return true;
+	return false;
+}
+
+/* "fd[N]:KEY": the key, or NULL for another form. */
+static const char *inherited(const char *text, int *ret_fd)
+{
+	const char *end = strchr(text, ']');
+	char number[16];
+	uint64_t v;
+
+	if (strncmp(text, "fd[", 3) || !end || end[1] != ':' || !end[2] ||
+	    (size_t)(end - text - 3) >= sizeof(number))
+		return NULL;
+	memcpy(number, text + 3, (size_t)(end - text - 3));
+	number[end - text - 3] = 0;
+	if (parse_uint(number, INT_MAX, &v))
+		return NULL;
+	*ret_fd = (int)v;
+	return end + 2;
+}
+
+int options_inherit_fd(const struct options *o, const char *key)
+{
+	/* The last one given counts. */
+	for (size_t i = o ? o->n_inherit_fds : 0; i-- > 0;) {
+		int fd;
+		const char *k = inherited(o->inherit_fds[i], &fd);
+
+		if (k && !strcmp(k, key))
+			return fd;
+	}
+	return -EBADF;
+}
+
+static int check_inherited(const struct options *o, struct err *e)
+{
+	for (size_t i = 0; i < o->n_inherit_fds; i++) {
+		int fd;
+
+		if (!inherited(o->inherit_fds[i], &fd))
+			return bad_value(e, "--inherit-fd", o->inherit_fds[i],
+					 "of the form fd[N]:RES");
+		if (strstr(o->inherit_fds[i], "]:socket:["))
+			return err_set(e, ERR_USAGE, EOPNOTSUPP, "use", o->inherit_fds[i],
+				       "sockets cannot be taken over from the caller");
+		if (fcntl(fd, F_GETFD) < 0)
+			return bad_value(e, "--inherit-fd", o->inherit_fds[i],
+					 "about an open descriptor of the caller");
+	}
+	return 0;
+}
+
 int options_check(struct options *o, enum cmd cmd, struct err *e)
 {
 	o->log_json = !strcmp(o->log_format, "json");
@@ -324,5 +385,7 @@ int options_check(struct options *o, enum cmd cmd, struct err *e)
 	if (cmd == CMD_RESTORE && o->want_exec && o->restore_detached)
 		return need(e, "restore",
 			    "--exec-cmd and --restore-detached contradict each other");
+	if (cmd == CMD_RESTORE && check_inherited(o, e))
+		return -e->code;
 	return check_scripts(o, e);
 }

@@ -54,6 +54,8 @@ struct options {
 	size_t n_skip_mnts;
 	char **enable_fs; /* as given, each a list */
 	size_t n_enable_fs;
+	char **inherit_fds; /* "fd[N]:KEY" */
+	size_t n_inherit_fds;
 	char **action_scripts;
 	size_t n_action_scripts;
 	char **irmap_scan_paths;
@@ -180,5 +182,10 @@ int options_check(struct options *o, enum cmd cmd, struct err *e);
 int parse_uint(const char *text, uint64_t max, uint64_t *ret);
 /* The same with an optional suffix K, M or G (1024). */
 int parse_size(const char *text, uint64_t *ret);
+
+/* Whether --external names that key, with or without a value behind a colon. */
+bool options_external(const struct options *o, const char *key);
+/* The caller's descriptor that --inherit-fd gives for @key, or -EBADF. */
+int options_inherit_fd(const struct options *o, const char *key);
 
 #endif
