@@ -47,19 +47,6 @@ static void odd_fanotify(void)
 	have(fanotify_init(FAN_CLASS_NOTIF, O_RDONLY));
 }
 
-static void odd_signalfd(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	have(signalfd(-1, &set, 0));
-}
-
-static void odd_timerfd(void)
-{
-	have(timerfd_create(CLOCK_MONOTONIC, 0));
-}
-
 static void odd_userfaultfd(void)
 {
 	have(syscall(SYS_userfaultfd, 0));
@@ -120,15 +107,6 @@ static void odd_sysv(void)
 
 	shmctl(id, IPC_RMID, NULL);
 	have(p == (void *)-1 ? -1 : 0);
-}
-
-static void odd_timer(void)
-{
-	timer_t t;
-	struct itimerspec its = { { 0, 0 }, { 1000, 0 } };
-
-	have(timer_create(CLOCK_MONOTONIC, NULL, &t));
-	have(timer_settime(t, 0, &its, NULL));
 }
 
 static void odd_traced(void)
@@ -392,11 +370,9 @@ static const struct odd {
 	const char *name;
 	void (*make)(void);
 } odds[] = {
-	{ "inotify", odd_inotify }, { "fanotify", odd_fanotify }, { "signalfd", odd_signalfd },
-	{ "timerfd", odd_timerfd }, { "userfaultfd", odd_userfaultfd }, { "pidfd", odd_pidfd },
+	{ "inotify", odd_inotify }, { "fanotify", odd_fanotify }, { "userfaultfd", odd_userfaultfd }, { "pidfd", odd_pidfd },
 	{ "io_uring", odd_io_uring }, { "packet", odd_packet }, { "netlink", odd_netlink },
-	{ "raw", odd_raw }, { "tcp", odd_tcp }, { "aio", odd_aio }, { "sysv", odd_sysv },
-	{ "timer", odd_timer }, { "traced", odd_traced }, { "lock", odd_lock }, { "pty", odd_pty },
+	{ "raw", odd_raw }, { "tcp", odd_tcp }, { "aio", odd_aio }, { "sysv", odd_sysv }, { "traced", odd_traced }, { "lock", odd_lock }, { "pty", odd_pty },
 	{ "perf", odd_perf }, { "bpf", odd_bpf }, { "fscontext", odd_fscontext },
 	{ "netns", odd_netns }, { "userns", odd_userns }, { "cgroupns", odd_cgroupns },
 	{ "timens", odd_timens }, { "secretmem", odd_secretmem },

@@ -32,8 +32,6 @@ while read -r kind text; do
 	finishes "$kind"
 done <<'END'
 fanotify fanotify
-signalfd signalfd
-timerfd timerfd
 userfaultfd userfaultfd
 pidfd pidfd
 io_uring io_uring
@@ -42,7 +40,6 @@ raw raw|type 3
 tcp TCP|tcp
 aio AIO|aio
 sysv SysV|System V
-timer timer
 traced trace
 lock lock
 pty master side of /dev/pts/

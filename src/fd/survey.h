@@ -21,7 +21,5 @@ bool survey_tty_master(struct fd_dump *d, unsigned index);
 bool survey_tty_outside(struct fd_dump *d, unsigned index, uint64_t dev, char *buf, size_t size);
 /* "pid 12 (name)": a process of the machine that holds the socket, for messages. Slow. */
 bool survey_who(uint64_t ino, char *buf, size_t size);
-/* The same of a process outside the tree that holds a pipe's end: SURVEY_READS or SURVEY_WRITES. */
-bool survey_pipe_holder(struct fd_dump *d, uint64_t ino, int end, char *buf, size_t size);
 
 #endif
