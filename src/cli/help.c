@@ -44,10 +44,13 @@ static void command_names(char *buf, size_t size, unsigned cmds)
 			n += snprintf(buf + n, size - n, "%s%s", n ? ", " : "", c->name);
 }
 
+/* The commands whose options are listed. */
+#define BUILT (CMD_DUMP | CMD_RESTORE | CMD_CHECK | CMD_RECOVER | CMD_SERVICE | CMD_SWRK)
+
 static void print_section(FILE *f, const char *title, unsigned cmds, bool exactly)
 {
 	const struct option_def *d;
-	const unsigned built = CMD_DUMP | CMD_RESTORE | CMD_CHECK | CMD_RECOVER;
+	const unsigned built = BUILT;
 
 	fprintf(f, "\n%s\n", title);
 	for (d = option_table; d->name; d++) {
@@ -83,7 +86,8 @@ void help_print(FILE *f)
 	print_section(f, "dump:", CMD_DUMP, false);
 	print_section(f, "restore:", CMD_RESTORE, false);
 	print_section(f, "check:", CMD_CHECK, false);
-	print_section(f, "all commands:", CMD_DUMP | CMD_RESTORE | CMD_CHECK | CMD_RECOVER, true);
+	print_section(f, "service:", CMD_SERVICE, false);
+	print_section(f, "all commands:", BUILT, true);
 	fputs("  -h, --help\n  -V, --version\n\nBoolean options have a no- form. Known, not built, refused when given:\n",
 	      f);
 	for (d = option_table; d->name; d++) {

@@ -20,10 +20,8 @@ static const struct {
 	enum cmd cmd;
 	int (*run)(struct invocation *in, struct err *e);
 } commands[] = {
-	{ CMD_DUMP, cmd_dump },
-	{ CMD_RESTORE, cmd_restore },
-	{ CMD_CHECK, cmd_check },
-	{ CMD_RECOVER, cmd_recover },
+	{ CMD_DUMP, cmd_dump },	      { CMD_RESTORE, cmd_restore }, { CMD_CHECK, cmd_check },
+	{ CMD_RECOVER, cmd_recover }, { CMD_SWRK, cmd_swrk },	    { CMD_SERVICE, cmd_service },
 };
 
 int cmd_no_operands(const char *cmd, char **rest, struct err *e)
@@ -82,7 +80,8 @@ static int run(struct invocation *in, int argc, char **argv, struct err *e)
 		help_print_man_kinds(stdout);
 	if (help)
 		return 0;
-	r = runlog_open(o, print_hang, in, e);
+	/* Every request has a log of its own. */
+	r = cmd->cmd == CMD_SWRK ? 0 : runlog_open(o, print_hang, in, e);
 	if (r)
 		return r;
 	r = probe_disable(getenv("STASIS_DISABLE"), e);

@@ -30,6 +30,7 @@ void options_init(struct options *o)
 	o->ghost_limit = 1 << 20;
 	o->timeout = 10;
 	o->verbosity = 2;
+	o->status_fd = -1;
 	o->log_format = dup_text("human");
 	o->file_validation = dup_text("buildid");
 }
@@ -225,6 +226,7 @@ int option_set(struct options *o, const struct option_def *d, bool negated, cons
 		return 0;
 	case OPT_PID:
 	case OPT_UINT:
+	case OPT_FD:
 	case OPT_SIZE:
 		return set_number(o, d, value, where, e);
 	case OPT_STR:

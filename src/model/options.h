@@ -73,6 +73,9 @@ struct options {
 	bool no_sync;
 	char *exec_tasks; /* "include" or "refuse" */
 	bool json;	  /* check, --json */
+	char *address;	  /* service: path of its socket; NULL: the default */
+	bool daemon;	  /* service: go to the background */
+	int status_fd;	  /* service: tell there when ready; -1: nowhere */
 	bool plan;	  /* restore --plan: print the programs, do nothing */
 	bool want_exec;	  /* --exec-cmd was given */
 	char **exec_cmd;  /* after "--", NULL-ended */
@@ -103,6 +106,7 @@ enum opt_type {
 	OPT_FLAG, /* has none */
 	OPT_PID,
 	OPT_UINT,
+	OPT_FD,
 	OPT_SIZE,
 	OPT_STR,
 	OPT_CHOICE,

@@ -120,7 +120,7 @@ static void test_not_built(void **state)
 		snprintf(line, sizeof(line), "dump -t 1 --no-%s", d->name);
 		assert_int_equal(parse(line), 0);
 	}
-	refused("swrk 3", "swrk", "not built yet");
+	refused("page-server", "page-server", "not built yet");
 }
 
 static void test_exec(void **state)

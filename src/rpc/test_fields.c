@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Fields of criu_opts as options: none is forgotten, and what each kind of value becomes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "rpc/fields-internal.h"
+
+static void every_field_is_known(void **state)
+{
+	const ProtobufCMessageDescriptor *m = &criu_opts__descriptor;
+
+	for (unsigned i = 0; i < m->n_fields; i++) {
+		const char *option = field_option(m->fields[i].name);
+		bool negated;
+
+		if (!option)
+			fail_msg("%s has no line in the table", m->fields[i].name);
+		if (*option && !option_find(option, &negated))
+			fail_msg("%s: there is no --%s", m->fields[i].name, option);
+	}
+}
+
+static struct client here(bool swrk)
+{
+	return (struct client){ .sk = -1, .swrk = swrk, .cred = { .pid = getpid() } };
+}
+
+static int init(struct job *j, CriuOpts *o, enum cmd cmd, bool swrk, struct err *e)
+{
+	struct client c = here(swrk);
+
+	*e = (struct err){ 0 };
+	return job_init(j, &c, o, cmd, e);
+}
+
+static void values_arrive(void **state)
+{
+	_cleanup_close_ int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CriuOpts o = CRIU_OPTS__INIT;
+	struct job j;
+	struct err e;
+
+	o.images_dir_fd = dir;
+	o.has_pid = true;
+	o.pid = 1234567;
+	o.has_log_level = true;
+	o.log_level = 7;
+	o.log_file = (char *)"dump.log";
+	o.has_leave_running = o.leave_running = true;
+	o.has_tcp_established = true; /* false: less than what is not built */
+	o.has_timeout = true;
+	o.timeout = 21;
+	o.has_ghost_limit = true;
+	o.ghost_limit = 4096;
+	o.has_rst_sibling = o.rst_sibling = true; /* a restore's: nothing here */
+	o.config_file = (char *)"/nonexistent/runc.conf";
+	assert_int_equal(init(&j, &o, CMD_DUMP, true, &e), 0);
+	assert_int_equal(j.o.tree, 1234567);
+	assert_false(j.self);
+	assert_int_equal(j.o.verbosity, 4);
+	assert_string_equal(j.o.log_file, "dump.log");
+	assert_true(j.o.leave_running);
+	assert_int_equal(j.o.timeout, 21);
+	assert_int_equal(j.o.ghost_limit, 4096);
+	assert_false(j.o.restore_sibling);
+	assert_true(!strncmp(j.o.images_dir, "/proc/self/fd/", 14));
+	job_free(&j);
+	o.has_pid = false;
+	assert_int_equal(init(&j, &o, CMD_DUMP, true, &e), 0);
+	assert_true(j.self);
+	assert_int_equal(j.o.tree, getpid());
+	job_free(&j);
+}
+
+static void refused(CriuOpts *o, bool swrk, enum cmd cmd, const char *field, const char *why)
+{
+	struct job j;
+	struct err e;
+
+	assert_true(init(&j, o, cmd, swrk, &e) < 0);
+	job_free(&j);
+	assert_non_null(strstr(e.object, field));
+	if (!strstr(e.why, why))
+		fail_msg("%s: %s", e.object, e.why);
+}
+
+static void refused_by_name(void **state)
+{
+	_cleanup_close_ int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CriuOpts o = CRIU_OPTS__INIT;
+
+	refused(&o, true, CMD_DUMP, "images_dir_fd", "names no directory");
+	o.images_dir_fd = 987;
+	refused(&o, true, CMD_DUMP, "images_dir_fd", "it is not open");
+	o.images_dir_fd = dir;
+	o.has_empty_ns = true;
+	o.empty_ns = 0x20000000;
+	refused(&o, true, CMD_DUMP, "empty_ns", "only a network namespace");
+	o.empty_ns = 0x40000000;
+	o.has_network_lock = true;
+	o.network_lock = (CriuNetworkLockMethod)77;
+	refused(&o, true, CMD_DUMP, "network_lock", "no value 77");
+	o.has_network_lock = false;
+	o.has_rst_sibling = o.rst_sibling = true;
+	refused(&o, false, CMD_RESTORE, "rst_sibling", "a service cannot");
+	o.has_rst_sibling = false;
+	o.has_pid = true;
+	o.pid = -4;
+	refused(&o, true, CMD_DUMP, "pid", "no process id");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_field_is_known),
+		cmocka_unit_test(values_arrive),
+		cmocka_unit_test(refused_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
