@@ -193,6 +193,7 @@ struct model {
 	struct journal *journal;
 	int (*undo_unlink)(struct journal *j, const char *path, struct journal_entry **ret,
 			   struct err *e);
+	void *keyrings;	 /* private to src/task while dumping */
 	void *fd_state;	 /* private to src/fd while dumping or restoring */
 	void *mem_state; /* private to src/mem */
 	void *mnt_state; /* private to mounts */

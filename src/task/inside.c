@@ -66,6 +66,8 @@ int task_dump_calls(struct model *m, struct task *t, struct err *e)
 		task_states_calls(p, &in->states, th == task_speaker(t));
 		if (th == task_speaker(t))
 			process_calls(th, in);
+		if (th == task_speaker(t))
+			task_keyrings_calls(m, th, in);
 	}
 	return 0;
 }
@@ -90,6 +92,7 @@ int task_dump_results(struct model *m, struct task *t, struct err *e)
 		task_states_results(p, &in->states);
 		if (th != task_speaker(t))
 			continue;
+		task_keyrings_results(m, th, in);
 		in->sigactions = pool_dup(m->pool, in->sigactions,
 					  (N_SIGNALS + 1) * sizeof(*in->sigactions));
 		in->itimers = pool_dup(m->pool, in->itimers, 3 * sizeof(*in->itimers));

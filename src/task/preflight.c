@@ -195,6 +195,7 @@ int task_preflight(struct model *m, struct task *t, struct err_list *blockers, s
 			if (r)
 				return r;
 		}
+		in->fsuid = l.st.uid[3];
 		in->restart_nr = arch_restart_nr_now(t->host, t->threads[i].host);
 		t->threads[i].priv = in;
 	}

@@ -73,6 +73,9 @@ struct inside {
 	uint64_t brk;
 	int dumpable;
 	bool thp_disabled;
+	uint32_t fsuid; /* as we see it */
+	size_t keyring_call;
+	const struct keyring *keyring; /* that holds keys; NULL: none */
 	int restart_nr; /* for a thread seen in restart_syscall(2): the call behind it, or -1 */
 };
 
@@ -111,6 +114,13 @@ int task_traits_outside(struct task *t, struct err *e);
 
 /* members.c: whether somebody outside keeps the tree's numbers, or would end with it; who into @why. */
 bool task_has_outer_members(struct model *m, char *why, size_t size);
+
+/* keyrings.c: before anything else, returns bytes of the arena; ask inside, take the answers; refuse. */
+struct keyring;
+size_t task_keyrings_look(struct model *m);
+void task_keyrings_calls(struct model *m, struct thread *th, struct inside *in);
+void task_keyrings_results(struct model *m, struct thread *th, struct inside *in);
+int task_keyrings_check(const struct task *t, struct err *e);
 
 /* signals.c */
 int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint64_t private,

@@ -29,7 +29,7 @@ void task_kinds(kind_fn *fn, void *ctx);
 int task_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
 /* Bytes of a task's arena that its programs take besides the usual: the most of all tasks. */
-size_t task_inside_need(const struct model *m);
+size_t task_inside_need(struct model *m);
 /* Append the calls that only the task itself can make... */
 int task_dump_calls(struct model *m, struct task *t, struct err *e);
 /* ...and keep the answers, before the parasite leaves. */

@@ -135,7 +135,7 @@ bool timers_refused(const struct model *m, const struct task *t, const struct po
 	return false;
 }
 
-size_t task_inside_need(const struct model *m)
+size_t task_inside_need(struct model *m)
 {
 	size_t most = 0;
 
@@ -146,7 +146,7 @@ size_t task_inside_need(const struct model *m)
 		if (in && in->timers.n > most)
 			most = in->timers.n;
 	}
-	return most * ARENA_TIMER;
+	return most * ARENA_TIMER + task_keyrings_look(m);
 }
 
 void timers_calls(struct prog *p, struct posix_timers *ts)

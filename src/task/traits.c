@@ -154,15 +154,28 @@ static void autogroup_dump(pid_t pid, TaskCoreEntry *tc)
 	tc->autogroup_nice = atoi(nice + 6);
 }
 
+static int refuse_ldt(const struct task *t, struct err *e)
+{
+	char object[96];
+
+	snprintf(object, sizeof(object), "local descriptor table of pid %d (%s)", t->host, t->comm);
+	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+		"the process has segments of its own (modify_ldt(2)), which are not supported");
+	err_about(e, t->host, "local descriptor table");
+	return err_hint(e, "let the program do without modify_ldt(2)");
+}
+
 int task_traits_process_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct err *e)
 {
 	const struct inside *in = task_speaker(t)->priv;
 	char path[64], text[32];
+	int r;
 
 	if (in->ldt_call)
-		return err_set(
-			e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", "local descriptor table",
-			"the process has segments of its own (modify_ldt(2)), which are not supported");
+		return refuse_ldt(t, e);
+	r = task_keyrings_check(t, e);
+	if (r)
+		return r;
 	snprintf(path, sizeof(path), "/proc/%d/coredump_filter", t->host);
 	if (read_text_at(AT_FDCWD, path, text, sizeof(text)) > 0) {
 		tc->has_coredump_filter = 1;
