@@ -147,7 +147,7 @@ static void look_at_point(struct model *m, const struct mnt *img, struct err_lis
 	const char *dir, *path;
 	struct stat st;
 
-	if (!p || !*img->rel || (!p->given && !p->source_mnt) || p->is_file)
+	if (!p || !*img->rel || img->match || (!p->given && !p->source_mnt) || p->is_file)
 		return;
 	dir = p->given ? p->given : mnt_source_path(m->pool, p);
 	path = pool_printf(m->pool, "%s/%s", strcmp(dir, "/") ? dir : "", img->rel);
@@ -184,24 +184,71 @@ static void look_at_outer(const struct mounts_state *s, const struct mnt *img,
 			    "does not give");
 }
 
+static void look_at_locks(const struct mounts_state *s, const struct mnt *img,
+			  struct err_list *problems)
+{
+	if (img->locked && !img->match && img != s->tree.root)
+		mnt_problem(problems, img, NULL,
+			    "it was locked by the tree's user namespace, and cannot be made so "
+			    "again: what is here is another");
+}
+
+/* What is kept of our copy can only be used where a path leads to it. */
+static void look_at_kept(struct mounts_state *s, struct err_list *problems)
+{
+	for (size_t i = 0; i < s->tree.n; i++)
+		s->tree.v[i]->stands = s->tree.v[i]->match;
+	for (size_t i = 0; i < s->tree.n; i++) {
+		struct mnt *img = s->tree.v[i];
+
+		img->reached = img->match && mnt_is_visible(&s->tree, img);
+	}
+	for (size_t i = 0; i < s->tree.n; i++) {
+		const struct mnt *img = s->tree.v[i], *p = img->parent;
+
+		if (!img->match && p && p->match && !p->reached)
+			mnt_problem(problems, img, NULL,
+				    "what it is mounted on is hidden by another mount of ours");
+		if (img->match && !img->reached &&
+		    (img->shared || (img->master && !mnt_is_outer_slave(&s->tree, img)) ||
+		     img->unbindable))
+			mnt_problem(problems, img, NULL,
+				    "it has propagation of its own, and is hidden by another "
+				    "mount of ours");
+	}
+	for (size_t i = 0; i < s->tree.n; i++)
+		s->tree.v[i]->stands = true;
+}
+
+static void keep_ours(struct model *m, struct mounts_state *s, struct err_list *problems)
+{
+	if ((m->opt && m->opt->root) || !mnt_root_is_ours(s))
+		return;
+	mnt_match_ours(s, model_has_own_ns(m, NS_USER), problems);
+	mnt_plan_away(m, s, problems);
+	mnt_check_kept(s, problems);
+	for (size_t i = 0; i < s->tree.n; i++)
+		s->tree.v[i]->source_mnt = s->tree.v[i]->match;
+	for (size_t i = 0; i < s->ours.n; i++)
+		s->ours.v[i]->stands = true; /* sources are taken before anything goes */
+	look_at_kept(s, problems);
+}
+
 void mounts_arrange(struct model *m, struct mounts_state *s, struct err_list *problems)
 {
-	bool locks = false;
-
 	reset(s);
 	s->assemble = true;
+	keep_ours(m, s, problems);
+	mnt_check_outer(s, problems);
 	for (size_t i = 0; i < s->tree.n; i++)
-		find_source(m, s, s->tree.v[i], problems);
+		if (!s->tree.v[i]->match)
+			find_source(m, s, s->tree.v[i], problems);
 	for (size_t i = 0; i < s->tree.n; i++) {
 		const struct mnt *img = s->tree.v[i];
 
 		look_at_point(m, img, problems);
 		look_at_outer(s, img, problems);
-		locks |= img->locked && img != s->tree.root;
+		look_at_locks(s, img, problems);
 	}
-	if (locks)
-		mnt_problem(problems, s->tree.root, NULL,
-			    "mounts in it were locked by its user namespace, and its root is not "
-			    "ours: that cannot be made again");
 	mnt_groups_plan(m, s, problems);
 }

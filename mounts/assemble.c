@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compiling a tree that is put together from pieces. Three times calls run
+ * Compiling a tree that is put together from pieces: all of it, or what our
+ * copy, which its namespace starts with, does not have. Three times calls run
  * inside, and the coordinator has the descriptors meanwhile:
  *
  *	1. copies of what is ours are opened, filesystems of its own are made
@@ -50,8 +51,8 @@ static void emit_copy(struct maker *mk, struct mnt *mnt)
 	const char *path = mnt->given ? mnt->given : mnt_source_path(mk->m->pool, mnt);
 	size_t call = p->n;
 
-	prog_call(p, "mount: copy", SYS_open_tree, AT_FDCWD, PTR(path),
-		  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	prog_call(p, pool_printf(mk->m->pool, "copy for %s", mnt->point), SYS_open_tree, AT_FDCWD,
+		  PTR(path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	emit_attr(p, mnt, call);
 	maker_want(mk, call, &mnt->source_fd);
 }
@@ -79,12 +80,12 @@ void mnt_assemble_outer(struct maker *mk, struct mounts_state *s)
 	struct prog *p = mk->p;
 
 	emit_outer_peers(mk, s);
-	/* From here on nothing that is done reaches the mounts that ours are peers of. */
-	prog_call(p, "mount: propagation", SYS_mount, 0, PTR("/"), 0, MS_REC | MS_SLAVE, 0);
+	mnt_emit_cut(p, s);
 	for (size_t i = 0; i < s->tree.n; i++)
-		if (!s->tree.v[i]->yard)
+		if (!s->tree.v[i]->yard && !s->tree.v[i]->match)
 			emit_copy(mk, s->tree.v[i]);
 	mnt_groups_emit(mk, s, false);
+	mnt_emit_kept(p, s);
 }
 
 static void emit_option(struct prog *p, size_t fs, const char *key, const char *value)
@@ -159,6 +160,14 @@ bool mounts_has_pieces(const struct model *m)
 	return s && s->assemble;
 }
 
+int mounts_max_fds(const struct model *m)
+{
+	const struct mounts_state *s = m->mnt_state;
+
+	/* What is received, a piece, a mount point and a donor of each. */
+	return mounts_has_pieces(m) ? (int)(5 * s->tree.n + s->n_groups + 16) : 0;
+}
+
 static size_t index_of(const struct mnt_tree *t, const struct mnt *mnt)
 {
 	size_t i = 0;
@@ -180,6 +189,15 @@ static void emit_piece(struct maker *mk, struct mnt *mnt, struct piece *pc)
 	int yard;
 
 	pc->slot = -1;
+	if (mnt->match) {
+		if (!mnt->reached)
+			return;
+		pc->call = p->n;
+		prog_call(p, pool_printf(mk->m->pool, "open %s", mnt->point), SYS_open,
+			  PTR(mnt->point), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		maker_want(mk, pc->call, &mnt->fd);
+		return;
+	}
 	if (!mnt->yard) {
 		pc->slot = maker_send(mk, mnt->source_fd);
 		mnt->fd = mnt->source_fd;
@@ -187,7 +205,8 @@ static void emit_piece(struct maker *mk, struct mnt *mnt, struct piece *pc)
 	}
 	yard = maker_send(mk, mnt->yard->source_fd);
 	pc->call = p->n;
-	prog_call(p, "mount: part of a filesystem", SYS_open_tree, yard, PTR(mnt->root + 1),
+	prog_call(p, pool_printf(mk->m->pool, "clone for %s", mnt->point), SYS_open_tree, yard,
+		  PTR(mnt->root + 1),
 		  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW |
 			  (mnt->root[1] ? 0 : AT_EMPTY_PATH));
 	emit_attr(p, mnt, pc->call);
@@ -203,11 +222,12 @@ static void emit_point(struct maker *mk, struct mnt *mnt, const struct piece *pa
 		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
 	};
 
-	if (!*mnt->rel)
+	if (!*mnt->rel || mnt->match)
 		return;
 	maker_want(mk, p->n, &mnt->point_fd);
-	prog_call(p, "mount: open mount point", SYS_openat2, parent->slot, PTR(mnt->rel),
-		  (uintptr_t)prog_dup(p, &how, sizeof(how)), sizeof(how));
+	prog_call(p, pool_printf(mk->m->pool, "open mount point %s", mnt->point), SYS_openat2,
+		  parent->slot, PTR(mnt->rel), (uintptr_t)prog_dup(p, &how, sizeof(how)),
+		  sizeof(how));
 	if (parent->slot < 0)
 		prog_ref(p, parent->call, 0);
 }
@@ -244,8 +264,8 @@ static void emit_attach(struct maker *mk, const struct mnt *mnt)
 	int fd = maker_send(mk, mnt->fd);
 	int to = maker_send(mk, *mnt->rel ? mnt->point_fd : mnt->parent->fd);
 
-	prog_call(mk->p, "mount: attach", SYS_move_mount, fd, (uintptr_t)prog_strdup(mk->p, ""), to,
-		  (uintptr_t)prog_strdup(mk->p, ""),
+	prog_call(mk->p, pool_printf(mk->m->pool, "attach %s", mnt->point), SYS_move_mount, fd,
+		  (uintptr_t)prog_strdup(mk->p, ""), to, (uintptr_t)prog_strdup(mk->p, ""),
 		  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
@@ -255,7 +275,7 @@ static void emit_others(struct maker *mk, const struct mnt_tree *t)
 	bool progress = true;
 
 	for (size_t i = 0; i < t->n; i++)
-		t->v[i]->stands = t->v[i] == t->root;
+		t->v[i]->stands = t->v[i] == t->root || t->v[i]->match;
 	while (progress) {
 		progress = false;
 		for (size_t i = 0; i < t->n; i++) {
@@ -273,7 +293,8 @@ int mounts_attach(struct maker *mk, struct err *e)
 {
 	struct mounts_state *s = mk->m->mnt_state;
 
-	emit_root(mk, s->tree.root);
+	if (!s->tree.root->match)
+		emit_root(mk, s->tree.root);
 	emit_others(mk, &s->tree);
 	return 0;
 }
@@ -284,6 +305,9 @@ static int join(const struct mounts_state *s, const struct mnt *mnt, struct err 
 	struct mnt *src = mnt->given ? (struct mnt *)mnt : NULL;
 
 	if (!mnt->shared && !mnt->master)
+		return 0;
+	/* A copy that receives from ours does so already. */
+	if (mnt->match && !mnt->shared && mnt_is_outer_slave(&s->tree, mnt))
 		return 0;
 	g = mnt_group_of(s, mnt);
 	if (!syscall(SYS_move_mount, g->fd, "", mnt->fd, "",

@@ -190,7 +190,7 @@ static void emit_groups(struct model *m, struct prog *p, const struct mnt_tree *
 }
 
 /* First of all: nothing that is done here may reach the mounts that ours are peers of. */
-static void emit_cut(struct prog *p, const struct mounts_state *s)
+void mnt_emit_cut(struct prog *p, const struct mounts_state *s)
 {
 	emit_propagation(p, "/", MS_REC | (s->outer_slaves ? MS_SLAVE : MS_PRIVATE));
 }
@@ -249,14 +249,8 @@ static int plan(struct model *m, struct err *e)
 }
 
 /* Our copies become what is kept of them. */
-static void emit_kept(struct maker *mk, const struct mounts_state *s)
+void mnt_emit_kept(struct prog *p, const struct mounts_state *s)
 {
-	struct prog *p = mk->p;
-
-	emit_cut(p, s);
-	for (size_t i = 0; i < s->n_order; i++)
-		if (s->order[i]->outside && s->order[i]->source_mnt)
-			emit_source(mk->m, p, s->order[i]);
 	for (size_t i = 0; i < s->n_away; i++)
 		prog_call(p, "unmount", SYS_umount2, PTR(s->away[i]->point),
 			  MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -264,6 +258,15 @@ static void emit_kept(struct maker *mk, const struct mounts_state *s)
 	for (size_t i = 0; i < s->tree.n; i++)
 		if (s->tree.v[i]->match && s->tree.v[i]->flags != s->tree.v[i]->match->flags)
 			emit_attr(p, s->tree.v[i]);
+}
+
+static void emit_kept(struct maker *mk, const struct mounts_state *s)
+{
+	mnt_emit_cut(mk->p, s);
+	for (size_t i = 0; i < s->n_order; i++)
+		if (s->order[i]->outside && s->order[i]->source_mnt)
+			emit_source(mk->m, mk->p, s->order[i]);
+	mnt_emit_kept(mk->p, s);
 }
 
 /* To be locked inside it must stand when the user namespace's copy is made. */

@@ -57,6 +57,7 @@ struct mnt {
 	/* Restore: what becomes of it. */
 	struct mnt *match;	/* the same mount in our tree (and back) */
 	struct mnt *source_mnt; /* bind of this mount's filesystem: of ours, or made before */
+	bool reached;		/* kept of our copy, and no other that is kept hides it */
 	bool stands;		/* there now: read, or on restore kept or made so far */
 	bool is_file;		/* mounted on a file, not on a directory */
 	size_t source_call;	/* of the program: opens the source */
@@ -137,10 +138,19 @@ struct mnt_group *mnt_group_of(const struct mounts_state *s, const struct mnt *m
 void mnt_groups_emit(struct maker *mk, struct mounts_state *s, bool own);
 
 /*
- * Restore: what each mount is to be made from, when none of our copy is kept.
+ * Restore: what each mount is to be made from that is not kept of our copy; of
+ * a tree with another root nothing is.
  * Everything that stands in the way goes to @problems.
  */
 void mounts_arrange(struct model *m, struct mounts_state *s, struct err_list *problems);
+/* What both ways of building do with our copy: which of its mounts are kept, which have to go. */
+bool mnt_root_is_ours(const struct mounts_state *s);
+bool mnt_match_ours(struct mounts_state *s, bool locks, struct err_list *problems);
+void mnt_plan_away(struct model *m, struct mounts_state *s, struct err_list *problems);
+void mnt_check_outer(struct mounts_state *s, struct err_list *problems);
+void mnt_check_kept(const struct mounts_state *s, struct err_list *problems);
+void mnt_emit_cut(struct prog *p, const struct mounts_state *s);
+void mnt_emit_kept(struct prog *p, const struct mounts_state *s);
 /* First calls: copies of what is ours, before anything else is done. */
 void mnt_assemble_outer(struct maker *mk, struct mounts_state *s);
 /* The tree's own filesystems, still attached nowhere. */

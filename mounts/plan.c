@@ -66,11 +66,19 @@ static void match_children(struct mnt *img, bool locks)
 	}
 }
 
-static bool match_root(struct mounts_state *s, bool locks, struct err_list *problems)
+bool mnt_root_is_ours(const struct mounts_state *s)
+{
+	const struct mnt *img = s->tree.root, *our = s->ours.root;
+
+	return !strcmp(img->point, "/") && !strcmp(img->root, our->root) && same_fs(img, our) &&
+	       !img->ext_key;
+}
+
+bool mnt_match_ours(struct mounts_state *s, bool locks, struct err_list *problems)
 {
 	struct mnt *img = s->tree.root, *our = s->ours.root;
 
-	if (strcmp(img->point, "/") || strcmp(img->root, our->root) || !same_fs(img, our)) {
+	if (!mnt_root_is_ours(s)) {
 		problem(problems, img,
 			"the tree's root filesystem was %s on %s, here it is %s on %s", img->root,
 			img->source, our->root, our->source);
@@ -90,7 +98,7 @@ static void subtree_gone(struct mnt *m)
 }
 
 /* Copies that the tree does not have, topmost first where one hides another. */
-static void plan_away(struct model *m, struct mounts_state *s, struct err_list *problems)
+void mnt_plan_away(struct model *m, struct mounts_state *s, struct err_list *problems)
 {
 	bool progress = true;
 
@@ -133,12 +141,17 @@ static int likeness(const struct mnt *img, const struct mnt *our)
 struct mnt *mnt_find_outside(const struct mounts_state *s, const struct mnt *img)
 {
 	struct mnt *best = NULL;
+	bool here = false;
+
+	/* The very filesystem, as long as the machine runs. */
+	for (size_t i = 0; i < s->ours.n; i++)
+		here |= same_fs(img, s->ours.v[i]) && mnt_same_sb(img, s->ours.v[i]);
 
 	for (size_t i = 0; i < s->ours.n; i++) {
 		struct mnt *o = s->ours.v[i];
 
-		if (!same_fs(img, o) || !mnt_path_below(img->root, o->root) ||
-		    !mnt_is_visible(&s->ours, o))
+		if (!same_fs(img, o) || (here && !mnt_same_sb(img, o)) ||
+		    !mnt_path_below(img->root, o->root) || !mnt_is_visible(&s->ours, o))
 			continue;
 		if (!best || likeness(img, o) > likeness(img, best))
 			best = o;
@@ -299,7 +312,7 @@ struct mnt *mnt_group_first(const struct mnt_tree *t, uint32_t group)
  * With slaves of ours all copies begin as slaves, and those that are to be
  * private are cut off by path, while only kept mounts stand.
  */
-static void check_outer(struct mounts_state *s, struct err_list *problems)
+void mnt_check_outer(struct mounts_state *s, struct err_list *problems)
 {
 	for (size_t i = 0; i < s->tree.n; i++)
 		s->outer_slaves |= mnt_is_outer_slave(&s->tree, s->tree.v[i]);
@@ -338,7 +351,7 @@ static void check_propagation(const struct mounts_state *s, struct err_list *pro
 }
 
 /* Kept mounts are changed by path, before anything is put over them. */
-static void check_kept(const struct mounts_state *s, struct err_list *problems)
+void mnt_check_kept(const struct mounts_state *s, struct err_list *problems)
 {
 	for (size_t i = 0; i < s->tree.n; i++) {
 		const struct mnt *img = s->tree.v[i];
@@ -351,7 +364,7 @@ static void check_kept(const struct mounts_state *s, struct err_list *problems)
 void mounts_plan(struct model *m, struct mounts_state *s, struct err_list *problems)
 {
 	s->planned = true;
-	if (!match_root(s, model_has_own_ns(m, NS_USER), problems))
+	if (!mnt_match_ours(s, model_has_own_ns(m, NS_USER), problems))
 		return;
 	for (size_t i = 0; i < s->tree.n; i++) {
 		struct mnt *img = s->tree.v[i];
@@ -361,9 +374,9 @@ void mounts_plan(struct model *m, struct mounts_state *s, struct err_list *probl
 		plan_source(m, s, img, problems);
 		plan_point(s, img, problems);
 	}
-	plan_away(m, s, problems);
-	check_kept(s, problems);
-	check_outer(s, problems);
+	mnt_plan_away(m, s, problems);
+	mnt_check_kept(s, problems);
+	mnt_check_outer(s, problems);
 	plan_order(m, s, problems);
 	check_propagation(s, problems);
 }

@@ -162,6 +162,8 @@ static int max_fd(const struct model *m)
 		if ((int)(t->n_fds + t->n_vmas) + 16 > max)
 			max = t->n_fds + t->n_vmas + 16;
 	}
+	if (mounts_max_fds(m) > max)
+		max = mounts_max_fds(m);
 	return max;
 }
 
