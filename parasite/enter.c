@@ -262,7 +262,11 @@ static int map_result(struct task_priv *t, const char *call, bool good, struct e
 	if (good)
 		return 0;
 	errno = (int)-t->result;
-	return err_sys(e, call, "memory for our calls inside pid %d", t->pub.pid);
+	err_sys(e, call, "memory for our calls inside pid %d", t->pub.pid);
+	if (t->result == -EAGAIN)
+		err_hint(e, "it locks all memory to come (mlockall(2)) and may lock no more: "
+			    "raise its limit (prlimit --memlock)");
+	return -e->code;
 }
 
 /* Writable and executable at once where that is allowed: one call less. */

@@ -51,6 +51,19 @@ const struct vma_kind kind_uffd = {
 	.why = "its page faults are handled by a process through userfaultfd(2)",
 };
 
+/* The kernel itself gives one to memory that can only be executed; mapping it again does the same. */
+static bool pkey_match(const struct mem_state *s, const struct map_line *l)
+{
+	return l->pkey && l->prot != PROT_EXEC;
+}
+
+const struct vma_kind kind_pkey = {
+	.name = "memory with a protection key",
+	.match = pkey_match,
+	.why = "protection keys (pkey_mprotect(2)) are not supported",
+	.hint = "let the program use mprotect(2)",
+};
+
 static bool uprobes_match(const struct mem_state *s, const struct map_line *l)
 {
 	return !l->ino && name_is(l, "[uprobes]");

@@ -16,6 +16,7 @@ const struct vma_kind *const vma_kinds[] = {
 	&kind_hugetlb,
 	&kind_shadow_stack,
 	&kind_uffd,
+	&kind_pkey,
 	/* by name */
 	&kind_vdso,
 	&kind_vvar,

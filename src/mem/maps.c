@@ -115,6 +115,10 @@ static void parse_detail(const char *p, struct map_line *l)
 		if (!strncmp(p, "Anonymous:", 10))
 			l->anon += strtoull(p + 10, NULL, 10) << 10;
 		break;
+	case 'P':
+		if (!strncmp(p, "ProtectionKey:", 14))
+			l->pkey = atoi(p + 14);
+		break;
 	case 'S':
 		if (!strncmp(p, "Swap:", 5))
 			l->anon += strtoull(p + 5, NULL, 10) << 10;

@@ -71,6 +71,7 @@ struct map_line {
 	bool detailed;
 	unsigned vm;   /* enum vm_flag */
 	uint64_t madv; /* 1 << MADV_x */
+	int pkey;
 	uint64_t anon; /* bytes of private pages, in memory or in swap */
 };
 
@@ -103,7 +104,7 @@ extern const struct vma_kind kind_anon, kind_file_private, kind_file_shared, kin
 extern const struct vma_kind kind_memfd_shared, kind_memfd_private, kind_sysv;
 extern const struct vma_kind kind_hugetlb, kind_sysv_host, kind_aio, kind_secretmem, kind_io_uring,
 	kind_perf, kind_uprobes, kind_socket, kind_anon_inode, kind_device, kind_shadow_stack,
-	kind_uffd, kind_shm_other;
+	kind_uffd, kind_shm_other, kind_pkey;
 
 const struct vma_kind *vma_kind_of_line(const struct mem_state *s, const struct map_line *l);
 /* NULL: an unknown combination of bits. */

@@ -63,6 +63,8 @@ static const struct {
 	{ { .name = "socket:[1]", .ino = 1, .dev = 3 }, &kind_socket },
 	{ { .name = "/dev/mem", .ino = 1, .dev = 2, .vm = VM_IO }, &kind_device },
 	{ { .name = "", .vm = VM_UFFD }, &kind_uffd },
+	{ { .name = "", .prot = PROT_READ, .pkey = 3 }, &kind_pkey },
+	{ { .name = "", .prot = PROT_EXEC, .pkey = 3 }, &kind_anon },
 	{ { .name = "", .vm = VM_SHADOW_STACK }, &kind_shadow_stack },
 };
 
