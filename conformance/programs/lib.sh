@@ -10,6 +10,7 @@
 W=$T/w
 programs=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+say() { printf '%s\n' "$*"; }
 verify() { :; }
 # How much progress is waited for before a dump and after a restore.
 step=3
