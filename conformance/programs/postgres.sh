@@ -23,6 +23,8 @@ run() {
 	$as postgres -D data >>log 2>&1 &
 	server=$!
 	until_true pg_isready -q
+	# What it says while it starts is not of interest.
+	: >log
 	pgbench -q -i postgres >init.log 2>&1 || cat init.log
 	psql -q postgres -c 'CREATE TABLE held (i int)'
 	# A transaction that stays open all the time.
