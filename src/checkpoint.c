@@ -170,15 +170,6 @@ static void link_remote(struct task *t, struct remote_task *rt)
 	t->state = rt->threads[0].group_stopped ? TASK_STOPPED : TASK_ALIVE;
 }
 
-static int escaped(pid_t pid, struct err *e)
-{
-	char object[32];
-
-	snprintf(object, sizeof(object), "pid %d", pid);
-	err_set(e, ERR_TARGET, EAGAIN, "freeze", object, "it went to another cgroup meanwhile");
-	return err_hint(e, "try again when nobody moves processes between cgroups");
-}
-
 /* The tree as it is now that nothing moves; what the preflight saw may be gone. */
 static int read_again(struct checkpoint *c, struct err *e)
 {
@@ -189,7 +180,7 @@ static int read_again(struct checkpoint *c, struct err *e)
 		struct task *t = m->tasks[i];
 
 		if (t->state != TASK_ZOMBIE && !freezer_has(c->freezer, t->host))
-			r = escaped(t->host, e);
+			r = freezer_escaped(t->host, e);
 		if (!r && t->state != TASK_ZOMBIE)
 			r = ns_identify(m, t, c->problems, e);
 		if (!r && t->state != TASK_ZOMBIE)
