@@ -94,6 +94,12 @@ void stub_recv_calls(struct stub_set *s, struct prog *p, struct stub *st, size_t
  * sockets: the one that was sent to before must have received.
  */
 int stub_send(struct stub_set *s, const struct stub *st, const int *fds, size_t n, struct err *e);
+/* Give it descriptors at once; what numbers they have inside. At most 250. */
+int stub_give(struct stub_set *s, struct stub *st, const int *fds, size_t n, int *ret_numbers,
+	      struct err *e);
+/* Take descriptors out of it, which are closed inside: ours, O_CLOEXEC. At most 250. */
+int stub_take(struct stub_set *s, struct stub *st, const int *numbers, size_t n, int *ret_fds,
+	      struct err *e);
 /* Append closing the service sockets: the last thing of a build, or of what follows it. */
 void stub_close_service_call(struct stub_set *s, struct prog *p);
 

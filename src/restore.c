@@ -329,7 +329,7 @@ static int step_objects(void *ctx, struct err *e)
 {
 	struct restore *r = ctx;
 	struct prog p;
-	struct maker mk = { .m = r->m, .p = &p };
+	struct maker mk = { .m = r->m, .p = &p, .stubs = r->stubs };
 	int x;
 
 	prog_init(&p, &r->stubs->arena);

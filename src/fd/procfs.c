@@ -209,6 +209,15 @@ int proc_remap(struct fd_restore *r, struct file_obj *f, uint32_t pid, struct im
 	return 0;
 }
 
+void proc_dead_pid(struct model *m, pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (!is_thread(m, pid) && (model_has_own_ns(m, NS_PID) || access(path, F_OK)))
+		add_dead(m, pid);
+}
+
 /* Someone else's process may have ended since: that, too, is a process that is gone. */
 void proc_find_dead(struct model *m)
 {
@@ -216,15 +225,10 @@ void proc_find_dead(struct model *m)
 		const struct file_obj *f = m->files[i];
 		const char *name = f->entry->type == FD_TYPES__REG ? f->entry->reg->name : "";
 		struct proc_name n;
-		char path[32];
 
 		if (strncmp(name, "/proc/", 6) || !is_number(name + 6, strcspn(name + 6, "/")))
 			continue;
 		parse(name + 6, &n);
-		if (is_thread(m, n.pid))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d", n.pid);
-		if (model_has_own_ns(m, NS_PID) || access(path, F_OK))
-			add_dead(m, n.pid);
+		proc_dead_pid(m, n.pid);
 	}
 }

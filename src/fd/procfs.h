@@ -28,6 +28,8 @@ int proc_check(struct fd_dump *d, const struct fd_look *l, struct fd_name *nm, p
 /* An entry of remap-fpath.img about such a file. */
 int proc_remap(struct fd_restore *r, struct file_obj *f, uint32_t pid, struct image_in *in,
 	       struct err *e);
+/* Restore: @pid, no task's, is to be a process for a while, if that number can be had. */
+void proc_dead_pid(struct model *m, pid_t pid);
 /* All files are read: which of them are about processes that will have to be dead. */
 void proc_find_dead(struct model *m);
 

@@ -254,6 +254,8 @@ static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 	if (!r)
 		r = fown_dump(d, l, &ue->fown, e);
 	if (!r)
+		r = unix_cred_dump(d, l, ue, e);
+	if (!r)
 		r = look_queue(l, &dd, ue, e);
 	if (!r)
 		pool_push(d->m->pool, ud->v, ud->n, dd);

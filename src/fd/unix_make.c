@@ -115,7 +115,7 @@ static void add_sockets(struct maker *mk, const struct unix_restore *ur)
 		if (k->role == UNIX_ALONE || k->role == UNIX_CLIENT || k->role == UNIX_PENDING) {
 			k->call = add_socket(mk, ur->v[i]->entry->usk);
 			maker_want(mk, k->call, &ur->v[i]->fd);
-		} else if (k->role == UNIX_PAIR && k->first) {
+		} else if (k->role == UNIX_PAIR && k->first && !k->by_others) {
 			add_pair(mk, ur->v[i]);
 		}
 	}
@@ -171,17 +171,26 @@ static void bind_here(struct place *pl, size_t sock)
 	on(pl, SYS_bind, sock, (uint64_t)pl->addr, pl->len);
 }
 
-static void accept_one(struct place *pl, size_t listener, struct file_obj *f)
+static size_t client_of(struct place *pl, struct file_obj *f)
 {
 	struct unix_kid *k = unix_kid(f);
 	size_t client;
 
-	if (k->peer) {
-		client = unix_kid(k->peer)->call;
-	} else {
-		client = add_socket(pl->mk, f->entry->usk);
-		maker_want(pl->mk, client, &fd_work(f)->kid_fd[0]);
-	}
+	if (k->peer)
+		return unix_kid(k->peer)->call;
+	client = add_socket(pl->mk, f->entry->usk);
+	maker_want(pl->mk, client, &fd_work(f)->kid_fd[0]);
+	return client;
+}
+
+/* @others: who connects is somebody else (unix_creds.c). */
+static void accept_one(struct place *pl, size_t listener, struct file_obj *f, bool others)
+{
+	struct unix_kid *k = unix_kid(f);
+	size_t client = client_of(pl, f);
+
+	if (others)
+		return;
 	connect_to(pl, client);
 	k->call = prog_call(pl->mk->p, "accept the unix connection", SYS_accept4, 0, 0, 0,
 			    SOCK_CLOEXEC);
@@ -196,9 +205,10 @@ static void place_end(struct place *pl)
 			  (uint64_t)pl->path);
 }
 
-/* A listener that is gone: bound for as long as it takes to accept. */
-static void add_accepted(struct maker *mk, struct file_obj *f)
+/* A listener that is gone: bound for as long as it takes to accept all that it had, of which @f is the first. */
+static void add_accepted(struct maker *mk, const struct unix_restore *ur, struct file_obj *f)
 {
+	bool others = unix_kid(f)->by_others;
 	const UnixSkEntry *ue = f->entry->usk;
 	struct place pl;
 	size_t listener;
@@ -207,9 +217,15 @@ static void add_accepted(struct maker *mk, struct file_obj *f)
 	listener = add_socket(mk, ue);
 	bind_here(&pl, listener);
 	on(&pl, SYS_listen, listener, 1, 0);
-	accept_one(&pl, listener, f);
-	prog_call(mk->p, "close the listener for a moment", SYS_close, 0);
-	prog_ref(mk->p, listener, 0);
+	for (size_t i = 0; i < ur->n; i++)
+		if (unix_kid(ur->v[i])->gone == f)
+			accept_one(&pl, listener, ur->v[i], others);
+	if (others) {
+		maker_want(mk, listener, &fd_work(f)->kid_fd[1]);
+	} else {
+		prog_call(mk->p, "close the listener for a moment", SYS_close, 0);
+		prog_ref(mk->p, listener, 0);
+	}
 	place_end(&pl);
 }
 
@@ -254,19 +270,21 @@ static void add_named(struct maker *mk, const struct unix_restore *ur, struct fi
 		struct unix_kid *o = unix_kid(ur->v[i]);
 
 		if (o->role == UNIX_ACCEPTED && o->listener == f)
-			accept_one(&pl, k->call, ur->v[i]);
+			accept_one(&pl, k->call, ur->v[i], k->by_others);
 	}
-	add_pending(&pl, ur, f);
+	if (!k->by_others)
+		add_pending(&pl, ur, f);
 	place_end(&pl);
 }
 
 int unix_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
 {
-	const struct unix_restore *ur = r->unixes;
+	struct unix_restore *ur = r->unixes;
 	bool paths = false;
 
 	if (!ur)
 		return 0;
+	ur->stubs = mk->stubs;
 	for (size_t i = 0; i < ur->n; i++) {
 		int ret = check_name(r, ur->v[i], e);
 
@@ -277,8 +295,8 @@ int unix_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
 	add_sockets(mk, ur);
 	unix_senders_want(r, mk);
 	for (size_t i = 0; i < ur->n; i++)
-		if (unix_kid(ur->v[i])->role == UNIX_ACCEPTED && !unix_kid(ur->v[i])->listener)
-			add_accepted(mk, ur->v[i]);
+		if (unix_kid(ur->v[i])->gone == ur->v[i])
+			add_accepted(mk, ur, ur->v[i]);
 	for (int deleted = 1; deleted >= 0; deleted--)
 		for (size_t i = 0; i < ur->n; i++)
 			if (ur->v[i]->entry->usk->name.len &&

@@ -9,7 +9,7 @@
 
 #include "fd/unix.h"
 
-static bool same_name(const UnixSkEntry *a, const UnixSkEntry *b)
+bool unix_same_name(const UnixSkEntry *a, const UnixSkEntry *b)
 {
 	bool da = a->has_deleted && a->deleted, db = b->has_deleted && b->deleted;
 
@@ -59,7 +59,9 @@ int unix_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, str
 	if (!r->unixes)
 		r->unixes = pool_alloc(r->m->pool, sizeof(*r->unixes));
 	pool_push(r->m->pool, r->unixes->v, r->unixes->n, f);
-	return read_name(ue, in, e) ? -e->code : sk_opts_read(ue->opts, f, in, e);
+	if (unix_cred_read(r, f, in, e) || read_name(ue, in, e))
+		return -e->code;
+	return sk_opts_read(ue->opts, f, in, e);
 }
 
 static int cmp_ino(const void *a, const void *b)
@@ -93,7 +95,7 @@ static struct file_obj *listener_of(const struct unix_restore *ur, const struct 
 		const UnixSkEntry *ue = ur->v[i]->entry->usk;
 
 		if (ue->state == TCP_LISTEN && ue->type == f->entry->usk->type &&
-		    same_name(ue, f->entry->usk))
+		    unix_same_name(ue, f->entry->usk))
 			return ur->v[i];
 	}
 	return NULL;
@@ -208,6 +210,7 @@ int unix_read_end(struct fd_restore *r, struct err *e)
 		if (ret)
 			return ret;
 	}
+	unix_cred_plan(r);
 	ret = sk_queue_read(r, queue_of, e);
 	for (size_t i = 0; i < ur->n && !ret; i++) {
 		struct unix_kid *k = unix_kid(ur->v[i]);
@@ -284,7 +287,7 @@ int unix_made(struct fd_restore *r, struct err *e)
 	};
 	struct unix_restore *ur = r->unixes;
 	char what[UNIX_TEXT];
-	int ret = 0;
+	int ret = ur ? unix_creds_make(r, e) : 0;
 
 	for (size_t s = 0; ur && s < ARRAY_SIZE(steps); s++) {
 		for (size_t i = 0; i < ur->n && !ret; i++) {

@@ -10,6 +10,8 @@
 #include "model/model.h"
 #include "parasite/prog.h"
 
+struct stub_set;
+
 /*
  * A task's build program starts by receiving @n_slots descriptors from us:
  * slot i has number i inside. The first @n_fds are the task's own descriptors
@@ -47,6 +49,7 @@ struct maker {
 	/* Run a program in the stub of any living task, and wait: until maker_run() for mounts. */
 	int (*run)(struct maker *mk, struct task *t, struct prog *p, struct err *e);
 	void *run_ctx;
+	struct stub_set *stubs; /* for objects */
 };
 void maker_want(struct maker *mk, size_t call, int *ret_fd);
 /* The number that our descriptor @fd has in the maker while the program runs; who uses it closes it there. */
