@@ -8,7 +8,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 Q := $(if $(V),,@)
 
-MODULES := src/base src/image src/model src/task src/mem src/fd src src/rpc src/lib src/tools \
+MODULES := src/base src/image src/model src/task src/mem src/fd src src/rpc src/tools \
 	parasite cgroup nsops mounts netns hooks
 SCHEMAS := $(wildcard src/image/schema/*.proto)
 SCHEMA_C := $(SCHEMAS:src/image/schema/%.proto=$(BUILD)/schema/%.pb-c.c)
@@ -28,11 +28,26 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -MMD -MP
 BLOB_CFLAGS := -O2 -ffreestanding -fno-stack-protector -fcf-protection=none -fpie -mgeneral-regs-only \
 	-fno-jump-tables -fno-asynchronous-unwind-tables -fno-sanitize=all
 
-all: $(BUILD)/stasis
+all: $(BUILD)/stasis $(BUILD)/libcriu.so.2
 
 $(BUILD)/stasis: $(CLI_OBJ) $(BUILD)/libstasis-core.a
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $(CLI_OBJ) -Wl,--as-needed $(BUILD)/libstasis-core.a $(LDLIBS)
+
+# The library: the protocol's messages and nothing else of ours.
+PIC := -fPIC -fvisibility=hidden
+LIB_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard src/lib/*.c)) $(BUILD)/pic/schema/rpc.pb-c.o
+$(BUILD)/libcriu.so.2: $(LIB_OBJ)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -shared -Wl,-soname,libcriu.so.2 -o $@ $(LIB_OBJ) -Wl,--as-needed -Wl,-z,defs -lprotobuf-c
+	$(Q)ln -sf libcriu.so.2 $(BUILD)/libcriu.so
+$(BUILD)/pic/schema/%.o: $(BUILD)/schema/%.c | $(SCHEMA_H)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -O2 -g $(PIC) -MMD -MP -c -o $@ $<
+$(BUILD)/pic/%.o: %.c | $(SCHEMA_H)
+	@mkdir -p $(@D)
+	@echo "  PIC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(PIC) -c -o $@ $<
 
 $(BUILD)/libstasis-core.a: $(OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -90,10 +105,13 @@ check check-all:
 install: all
 	install -Dm755 $(BUILD)/stasis $(DESTDIR)$(PREFIX)/sbin/stasis
 	ln -sf stasis $(DESTDIR)$(PREFIX)/sbin/criu
-	install -Dm644 doc/stasis.8 $(DESTDIR)$(PREFIX)/share/man/man8/stasis.8
+	install -Dm755 $(BUILD)/libcriu.so.2 $(DESTDIR)$(PREFIX)/lib/libcriu.so.2
+	ln -sf libcriu.so.2 $(DESTDIR)$(PREFIX)/lib/libcriu.so
+	install -Dm644 src/lib/criu.h $(DESTDIR)$(PREFIX)/include/criu/criu.h
+	scripts/install-texts $(PREFIX) $(DESTDIR)
 clean:
 	rm -rf $(BUILD)
 
 .PHONY: all unit unit-programs cases demo check check-all lint bench install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(TESTS))
+-include $(OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(TESTS))
