@@ -249,6 +249,15 @@ bool freezer_has(struct freezer *f, pid_t pid)
 	return pid_list_has(&f->frozen, pid) || threads_covered(f, pid);
 }
 
+int freezer_escaped(pid_t pid, struct err *e)
+{
+	char object[32];
+
+	snprintf(object, sizeof(object), "pid %d", pid);
+	err_set(e, ERR_TARGET, EAGAIN, "freeze", object, "it went to another cgroup meanwhile");
+	return err_hint(e, "try again when nobody moves processes between cgroups");
+}
+
 static int part_set(struct freezer *f, struct part *p, bool frozen, struct err *e)
 {
 	struct freeze_record *rec = p->adopted && p->je_freeze ? (void *)p->je_freeze->data : NULL;

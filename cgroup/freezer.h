@@ -48,6 +48,8 @@ int freezer_pids(struct freezer *f, pid_t **ret, size_t *ret_n, struct err *e);
 int freezer_set(struct freezer *f, bool frozen, bool wait, struct err *e);
 /* Whether @pid is among the frozen: for a last look at the tree when nothing moves any more. */
 bool freezer_has(struct freezer *f, pid_t pid);
+/* The error about one that it has not. */
+int freezer_escaped(pid_t pid, struct err *e);
 bool freezer_is_v2(const struct freezer *f);
 /* The caller had it frozen. */
 bool freezer_was_frozen(const struct freezer *f);

@@ -188,7 +188,8 @@ static int threads_identify(const struct task *t, struct err_list *blockers, str
 
 			if (r)
 				return r;
-			if (ino && ino != t->ns[k->type]->ino)
+			/* None of the leader's: it has ended since. */
+			if (ino && t->ns[k->type] && ino != t->ns[k->type]->ino)
 				block(blockers, t,
 				      "one of its threads has a %s namespace of its own", k->name,
 				      NULL);

@@ -549,7 +549,8 @@ int stubs_release(struct stub_set *s, bool stopped, struct err *e)
 			/* Those in a stop already return to it. */
 			if (stopped && th->host == driver(st) && !st->stop_sig)
 				kill(st->host, SIGSTOP);
-			if (ptrace(PTRACE_DETACH, th->host, 0, 0) && !r)
+			/* Who is let go first may have killed the next already. */
+			if (ptrace(PTRACE_DETACH, th->host, 0, 0) && errno != ESRCH && !r)
 				r = err_sys(e, "let go", "thread %d", th->host);
 		}
 	return r;

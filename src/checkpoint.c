@@ -31,6 +31,7 @@
 #include "freeze_glue.h"
 #include "hooks/hooks.h"
 #include "image/image.h"
+#include "inventory.h"
 #include "model/model.h"
 #include "model/options.h"
 #include "mounts/mounts.h"
@@ -62,6 +63,7 @@ struct checkpoint {
 	struct remote *remote;
 	int *ret_status; /* shared between worker and parent */
 	int said;	 /* memfd: what the worker has put into problems */
+	int attempt;
 	bool net_locked;
 	bool committed; /* the images are whole: a veto leaves them */
 	uint64_t t_freeze, t_frozen;
@@ -104,6 +106,8 @@ static int step_pre_dump(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
 
+	if (c->attempt)
+		return 0;
 	return hooks_run(&c->hooks, HOOK_PRE_DUMP, c->o->tree, NULL, e);
 }
 
@@ -166,15 +170,6 @@ static void link_remote(struct task *t, struct remote_task *rt)
 	t->state = rt->threads[0].group_stopped ? TASK_STOPPED : TASK_ALIVE;
 }
 
-static int escaped(pid_t pid, struct err *e)
-{
-	char object[32];
-
-	snprintf(object, sizeof(object), "pid %d", pid);
-	err_set(e, ERR_TARGET, EAGAIN, "freeze", object, "it went to another cgroup meanwhile");
-	return err_hint(e, "try again when nobody moves processes between cgroups");
-}
-
 /* The tree as it is now that nothing moves; what the preflight saw may be gone. */
 static int read_again(struct checkpoint *c, struct err *e)
 {
@@ -185,7 +180,7 @@ static int read_again(struct checkpoint *c, struct err *e)
 		struct task *t = m->tasks[i];
 
 		if (t->state != TASK_ZOMBIE && !freezer_has(c->freezer, t->host))
-			r = escaped(t->host, e);
+			r = freezer_escaped(t->host, e);
 		if (!r && t->state != TASK_ZOMBIE)
 			r = ns_identify(m, t, c->problems, e);
 		if (!r && t->state != TASK_ZOMBIE)
@@ -432,20 +427,6 @@ static int step_namespaces(void *ctx, struct err *e)
 	return r;
 }
 
-static int write_inventory(struct model *m, struct err *e)
-{
-	InventoryEntry *i = m->inventory;
-
-	i->img_version = 2;
-	i->has_fdinfo_per_id = i->fdinfo_per_id = true;
-	i->has_ns_per_id = i->ns_per_id = true;
-	i->has_lsmtype = 1;
-	i->lsmtype = LSMTYPE__NO_LSM;
-	i->has_dump_uptime = 1;
-	i->dump_uptime = now_us();
-	return image_put_one(m->dir, IMG_INVENTORY, 0, &i->base, e);
-}
-
 static int step_write(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
@@ -455,7 +436,7 @@ static int step_write(void *ctx, struct err *e)
 	if (!r)
 		r = task_dump_finish(m, e);
 	if (!r)
-		r = write_inventory(m, e);
+		r = inventory_write(m, e);
 	if (!r)
 		r = image_dir_commit(m->dir, !c->o->no_sync, e);
 	c->committed = !r;
@@ -527,6 +508,36 @@ static const struct step steps[] = {
 	{ "end", step_end, NULL },
 };
 
+static void begin(struct checkpoint *c)
+{
+	c->m = model_new(c->o);
+	c->m->journal = c->j;
+	c->m->undo_unlink = undo_add_unlink;
+}
+
+static void drop(struct checkpoint *c)
+{
+	if (c->remote)
+		remote_free(c->remote);
+	c->remote = NULL;
+	image_dir_free(c->m->dir);
+	model_free(c->m);
+}
+
+#define ATTEMPTS 4
+#define ATTEMPT_PAUSE_US 20000
+
+/*
+ * What no look at the running tree had found, but the look at the frozen one
+ * did, may be a matter of the moment: a connection that is not accepted yet, a
+ * file open for a blink. Then the tree has gone on, and gets another chance.
+ */
+static bool of_the_moment(const struct checkpoint *c, int r, const struct err *e)
+{
+	return r && c->t_frozen && e->class == ERR_UNSUPPORTED && c->attempt < ATTEMPTS &&
+	       !cancelled();
+}
+
 static int work(void *arg, struct err *e)
 {
 	struct checkpoint *c = arg;
@@ -535,11 +546,19 @@ static int work(void *arg, struct err *e)
 	/* This thread is going to trace: it must not wait for where the log lies. */
 	if (log_fd() >= 0)
 		aside_enable(log_fd());
-	r = steps_run(steps, ARRAY_SIZE(steps), c, steps_patience(c->o), e);
-
-	if (c->remote)
-		remote_free(c->remote);
-	image_dir_free(c->m->dir);
+	for (;; c->attempt++) {
+		c->t_frozen = 0;
+		begin(c);
+		r = steps_run(steps, ARRAY_SIZE(steps), c, steps_patience(c->o), e);
+		drop(c);
+		if (!of_the_moment(c, r, e))
+			break;
+		log_info("again, since it may have passed: %s: %s", e->object, e->why);
+		err_clear(e);
+		err_list_free(c->problems);
+		*c->problems = (struct err_list){ 0 };
+		usleep(ATTEMPT_PAUSE_US << c->attempt);
+	}
 	/* Told to our parent, who prints them. */
 	if (err_list_save(c->problems, c->said))
 		log_warn("the list of what stands in the way: %m");
@@ -558,7 +577,6 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 		mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (c.ret_status == MAP_FAILED)
 		return err_sys(e, "mmap", "a shared page");
-	c.m = model_new(o);
 	c.hooks = steps_hooks(o);
 	/* A run killed with all its processes may have left this very tree frozen. */
 	if (recover_run(NULL, true, &late))
@@ -568,8 +586,6 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 		r = err_list_file(&c.said, e);
 	if (!r)
 		r = journal_create(&c.j, NULL, "dump", o->tree, e);
-	c.m->journal = c.j;
-	c.m->undo_unlink = undo_add_unlink;
 	if (!r)
 		r = watchdog_run(c.j, undo_kinds, work, &c, e);
 	err_list_load(problems, c.said);
@@ -577,6 +593,5 @@ int checkpoint_run(const struct options *o, struct err_list *problems, int *ret_
 	munmap(c.ret_status, sizeof(int));
 	cleanup_close(&c.said);
 	journal_close(c.j);
-	model_free(c.m);
 	return r;
 }

@@ -10,6 +10,7 @@
 W=$T/w
 programs=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+say() { printf '%s\n' "$*"; }
 verify() { :; }
 # How much progress is waited for before a dump and after a restore.
 step=3
@@ -62,9 +63,16 @@ all_gone() { # WHAT PIDS...
 	sleep 0.03
 	[ "$before" = "$(progress)" ] || fail "$what: something still works after the dump"
 }
+# What each process does, for who reads of a failure.
+doing() {
+	local p
+	for p in $(tree_of "$root"); do
+		say "$p $(cat "/proc/$p/comm") $(cat "/proc/$p/wchan") $(grep -E '^(State|SigPnd|ShdPnd|SigBlk)' "/proc/$p/status" | tr -s '\n\t' ' ')"
+	done 2>/dev/null
+}
 goes_on() {
 	local bad
-	wait_for grown "$(($(progress) + step))" || fail "$1: it does not go on; it said: $(said)"
+	wait_for grown "$(($(progress) + step))" || fail "$1: it does not go on; it said: $(said)"$'\n'"$(doing)"
 	[ -z "$(said)" ] || fail "$1: it said: $(said)"
 	bad=$(verify)
 	[ -z "$bad" ] || fail "$1: $bad"

@@ -60,7 +60,7 @@ static void self_calls(struct prog *p, const struct thread *th)
 			  tc->rseq_entry->rseq_abi_size, 0, tc->rseq_entry->signature);
 }
 
-static void action_calls(struct prog *p, const TaskCoreEntry *tc)
+void task_action_calls(struct prog *p, const TaskCoreEntry *tc)
 {
 	size_t i = 0;
 
@@ -113,7 +113,7 @@ int task_build(struct build *b, struct stub_set *s, struct err *e)
 
 	if (tc->personality)
 		prog_call(p, "set the personality", SYS_personality, tc->personality);
-	action_calls(p, tc);
+	task_action_calls(p, tc);
 	if (tc->has_child_subreaper && tc->child_subreaper)
 		prog_call(p, "become subreaper", SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
 	settle_children(p, t);
@@ -125,29 +125,6 @@ int task_build(struct build *b, struct stub_set *s, struct err *e)
 	if (!t->leader_dead)
 		self_calls(p, leader);
 	return timers_make(p, t, e);
-}
-
-void task_build_zombie(struct build *b)
-{
-	struct task *t = b->t;
-	struct prog *p = b->p;
-	int sig = t->exit_code & 0x7f;
-	struct rlimit no_core = { 0, 0 };
-	uint64_t *none = prog_alloc(p, sizeof(*none));
-	char name[16];
-
-	snprintf(name, sizeof(name), "%s", t->comm);
-	prog_call(p, "set the name", SYS_prctl | SV_IGN, PR_SET_NAME,
-		  (uint64_t)prog_strdup(p, name));
-	if (sig) {
-		prog_call(p, "no core file", SYS_setrlimit | SV_IGN, RLIMIT_CORE,
-			  (uint64_t)prog_dup(p, &no_core, sizeof(no_core)));
-		prog_call(p, "unblock signals", SYS_rt_sigprocmask | SV_IGN, SIG_SETMASK,
-			  (uint64_t)none, 0, 8);
-		prog_call(p, "end by signal", SYS_kill | SV_IGN, t->pid, sig);
-	}
-	task_dead_build(p, t->threads[0].core->tc);
-	prog_call(p, "end", SYS_exit_group | SV_IGN, t->exit_code >> 8 & 0xff);
 }
 
 static void pending_calls(const struct model *m, struct prog *p, const SignalQueueEntry *q,

@@ -108,7 +108,8 @@ int task_traits_check(const struct task *t, const char **ret_why);
 struct prog;
 int task_exit_signal(const struct task *t);
 void task_traits_process_build(struct prog *p, const TaskCoreEntry *tc);
-void task_dead_build(struct prog *p, const TaskCoreEntry *tc);
+/* build.c */
+void task_action_calls(struct prog *p, const TaskCoreEntry *tc);
 void task_traits_build(struct prog *p, const ThreadCoreEntry *tc);
 int task_traits_outside(struct task *t, struct err *e);
 

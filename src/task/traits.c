@@ -192,30 +192,3 @@ int task_traits_process_dump(struct model *m, struct task *t, TaskCoreEntry *tc,
 	}
 	return 0;
 }
-
-/* Its parent is told who it was by waitid(2). */
-void task_dead_dump(struct model *m, struct task *t, TaskCoreEntry *tc)
-{
-	struct proc_status st = { 0 };
-	struct proc_stat stat;
-	struct err late = { 0 };
-
-	if (!proc_stat_read(t->host, &stat, &late) && stat.exit_signal >= 0 &&
-	    stat.exit_signal != SIGCHLD) {
-		tc->has_exit_signal = 1;
-		tc->exit_signal = stat.exit_signal;
-	}
-	if (proc_status_read(t->host, t->host, &st, &late))
-		return;
-	for (int i = 0; i < 3; i++)
-		if (!model_uid_in(m, st.uid[i], &st.uid[i]) ||
-		    !model_gid_in(m, st.gid[i], &st.gid[i]))
-			st.uid[i] = st.gid[i] =
-				0; /* without a number inside nobody there sees it */
-	if (st.uid[0] || st.uid[1] || st.uid[2] || st.gid[0] || st.gid[1] || st.gid[2]) {
-		tc->n_dead_uids = tc->n_dead_gids = 3;
-		tc->dead_uids = pool_dup(m->pool, st.uid, 3 * sizeof(*st.uid));
-		tc->dead_gids = pool_dup(m->pool, st.gid, 3 * sizeof(*st.gid));
-	}
-	proc_status_free(&st);
-}

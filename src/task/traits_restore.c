@@ -50,16 +50,6 @@ void task_traits_process_build(struct prog *p, const TaskCoreEntry *tc)
 		prog_call(p, "let memory be merged", SYS_prctl, PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
 }
 
-void task_dead_build(struct prog *p, const TaskCoreEntry *tc)
-{
-	if (!tc->n_dead_uids)
-		return;
-	prog_call(p, "take the group ids", SYS_setresgid | SV_IGN, tc->dead_gids[0],
-		  tc->dead_gids[1], tc->dead_gids[2]);
-	prog_call(p, "take the user ids", SYS_setresuid | SV_IGN, tc->dead_uids[0],
-		  tc->dead_uids[1], tc->dead_uids[2]);
-}
-
 /* Here is another machine perhaps: nodes that are none of ours are passed over. */
 static void place_calls(struct prog *p, const ThreadCoreEntry *tc)
 {
