@@ -183,6 +183,32 @@ struct piece {
 	size_t call;
 };
 
+/*
+ * Mounts are listed in the order of their birth, and the kernel finds the root
+ * of a namespace by its being born next after the hidden one: copies are copied
+ * again, in the order that the tree had. What was copied for another user
+ * namespace must stand somewhere for that; of those only the root is.
+ */
+static void emit_copied(struct maker *mk, struct mnt *mnt, struct piece *pc)
+{
+	struct prog *p = mk->p;
+	bool outer = model_has_own_ns(mk->m, NS_USER);
+	int slot = maker_send(mk, mnt->source_fd);
+
+	if (outer && (mnt->parent || mnt->match)) {
+		pc->slot = slot;
+		mnt->fd = mnt->source_fd;
+		return;
+	}
+	if (outer)
+		prog_call(p, "mount: attach the root for a while", SYS_move_mount, slot, PTR(""),
+			  AT_FDCWD, PTR("/"), MOVE_MOUNT_F_EMPTY_PATH);
+	pc->call = p->n;
+	prog_call(p, pool_printf(mk->m->pool, "copy for %s", mnt->point), SYS_open_tree, slot,
+		  PTR(""), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	maker_want(mk, pc->call, &mnt->fd);
+}
+
 static void emit_piece(struct maker *mk, struct mnt *mnt, struct piece *pc)
 {
 	struct prog *p = mk->p;
@@ -199,8 +225,7 @@ static void emit_piece(struct maker *mk, struct mnt *mnt, struct piece *pc)
 		return;
 	}
 	if (!mnt->yard) {
-		pc->slot = maker_send(mk, mnt->source_fd);
-		mnt->fd = mnt->source_fd;
+		emit_copied(mk, mnt, pc);
 		return;
 	}
 	yard = maker_send(mk, mnt->yard->source_fd);
@@ -238,8 +263,10 @@ int mounts_open(struct maker *mk, struct err *e)
 	struct mnt_tree *t = &s->tree;
 	struct piece *pcs = pool_alloc(mk->m->pool, t->n * sizeof(*pcs));
 
-	for (size_t i = 0; i < t->n; i++)
-		emit_piece(mk, t->v[i], &pcs[i]);
+	emit_piece(mk, t->root, &pcs[index_of(t, t->root)]);
+	for (size_t i = t->n; i-- > 0;) /* oldest first: the image has them reversed */
+		if (t->v[i] != t->root)
+			emit_piece(mk, t->v[i], &pcs[i]);
 	for (size_t i = 0; i < t->n; i++)
 		if (t->v[i]->parent)
 			emit_point(mk, t->v[i], &pcs[index_of(t, t->v[i]->parent)]);
@@ -256,6 +283,9 @@ static void emit_root(struct maker *mk, const struct mnt *root)
 		  MOVE_MOUNT_F_EMPTY_PATH);
 	prog_call(p, "mount: enter the root", SYS_fchdir, fd);
 	prog_call(p, "mount: pivot_root", SYS_pivot_root, PTR("."), PTR("."));
+	/* The first copy of the root lies over ours: see emit_copied(). */
+	if (model_has_own_ns(mk->m, NS_USER))
+		prog_call(p, "mount: leave the first copy", SYS_umount2, PTR("."), MNT_DETACH);
 	prog_call(p, "mount: leave our copy", SYS_umount2, PTR("."), MNT_DETACH);
 }
 

@@ -60,7 +60,11 @@ static int ns_id(pid_t pid, uint64_t *ret, struct err *e)
 	return r;
 }
 
-/* The hidden root filesystem under everything: the mount that is its own parent. */
+/*
+ * The hidden root filesystem under everything: the mount that is its own parent.
+ * The kernel answers nothing at all about a namespace whose root was not born
+ * before all others in it.
+ */
 static int hidden_root(uint64_t ns, uint64_t *ret, struct err *e)
 {
 	union answer a;
@@ -191,7 +195,11 @@ int mnt_tree_read(struct pool *pool, pid_t pid, struct mnt_tree *ret, struct err
 	if (statmount_tells_all())
 		r = mnt_tree_read_statmount(pool, pid, ret, e);
 	else
+		r = -ENOTSUP;
+	if (r == -ENOTSUP) {
+		err_clear(e);
 		r = mnt_tree_read_mountinfo(pool, pid, ret, e);
+	}
 	for (size_t i = 0; !r && i < ret->n; i++)
 		ret->v[i]->stands = true;
 	if (r)

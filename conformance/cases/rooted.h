@@ -71,12 +71,13 @@ __attribute__((unused)) static bool rooted(int argc, char **argv, void (*before)
 	rooted_path(root, "/proc");
 	rooted_path(root, "/dev");
 	case_sys(chdir(root));
+	/* In a user namespace only where another proc is to be seen. */
+	case_sys(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	if (before)
 		before(root);
 	case_sys(syscall(SYS_pivot_root, ".", "."));
 	case_sys(umount2(".", MNT_DETACH));
 	case_sys(chdir("/"));
-	case_sys(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	execv(exe, (char *[]){ exe, inside, NULL });
 	case_fail("exec %s: %s", exe, strerror(errno));
 }
