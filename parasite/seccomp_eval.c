@@ -243,12 +243,13 @@ static int dispatch_look(const struct task_priv *t, size_t i, struct err *e)
 {
 	struct dispatch_config c = { 0 };
 	pid_t tid = t->pub.threads[i].tid;
+	char object[48];
 
 	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, sizeof(c), &c) || !c.mode)
 		return 0;
-	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "enter", "process",
-		"thread %d of pid %d uses syscall user dispatch (PR_SET_SYSCALL_USER_DISPATCH)",
-		tid, t->pub.pid);
+	snprintf(object, sizeof(object), "thread %d of pid %d", tid, t->pub.pid);
+	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", object,
+		"it uses syscall user dispatch (PR_SET_SYSCALL_USER_DISPATCH)");
 	return err_hint(e, "let the program switch it off before the checkpoint");
 }
 
