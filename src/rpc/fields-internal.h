@@ -28,6 +28,8 @@ struct setter {
 
 /* One option from text, for the field at work. */
 int field_set(struct setter *s, const char *option, bool negated, const char *value);
+/* One field, if it is there, whatever its line says of others that read it. */
+int field_apply(struct setter *s, const char *name);
 /* All fields that are there. */
 int fields_set(struct setter *s);
 /* The option that a field sets, "" where it sets none; NULL: no such field. */

@@ -231,6 +231,12 @@ static int set_sibling(struct setter *s, const void *value)
 	return field_set(s, s->field->option, !on, UNSET);
 }
 
+/* Read before the others. */
+static int set_log_file(struct setter *s, const void *value)
+{
+	return s->log_to_stderr ? 0 : set_text(s, value);
+}
+
 static int set_log_to_stderr(struct setter *s, const void *value)
 {
 	s->log_to_stderr = *(const protobuf_c_boolean *)value;
@@ -290,7 +296,7 @@ static const struct field fields[] = {
 	{ "shell_job", "shell-job", set_bool, NULL },
 	{ "file_locks", "file-locks", set_bool, NULL },
 	{ "log_level", "verbosity", set_log_level, NULL },
-	{ "log_file", "log-file", set_text, NULL },
+	{ "log_file", "log-file", set_log_file, NULL },
 	{ "ps", "page-server", set_page_server, NULL },
 	{ "root", "root", set_text, NULL },
 	{ "parent_img", "prev-images-dir", set_text, NULL },
@@ -381,23 +387,33 @@ static size_t values_of(const CriuOpts *o, const ProtobufCFieldDescriptor *d, co
 	return *(const protobuf_c_boolean *)(base + d->quantifier_offset);
 }
 
+static int apply(struct setter *s, const ProtobufCFieldDescriptor *d)
+{
+	const char *at;
+	size_t step, n = values_of(s->opts, d, &at, &step);
+	int r = 0;
+
+	s->field = field_find(d->name);
+	if (n && !s->field)
+		return err_set(s->e, ERR_USAGE, EINVAL, "use", d->name, "no such field is known");
+	for (size_t k = 0; !r && s->field && s->field->set && k < n; k++)
+		r = s->field->set(s, at + k * step);
+	return r;
+}
+
+int field_apply(struct setter *s, const char *name)
+{
+	return apply(s,
+		     protobuf_c_message_descriptor_get_field_by_name(&criu_opts__descriptor, name));
+}
+
 int fields_set(struct setter *s)
 {
 	const ProtobufCMessageDescriptor *m = &criu_opts__descriptor;
-	const char *at;
-	size_t step;
 	int r = 0;
 
-	for (unsigned i = 0; !r && i < m->n_fields; i++) {
-		size_t n = values_of(s->opts, &m->fields[i], &at, &step);
-
-		s->field = field_find(m->fields[i].name);
-		if (n && !s->field)
-			return err_set(s->e, ERR_USAGE, EINVAL, "use", m->fields[i].name,
-				       "no such field is known");
-		for (size_t k = 0; !r && s->field && s->field->set && k < n; k++)
-			r = s->field->set(s, at + k * step);
-	}
+	for (unsigned i = 0; !r && i < m->n_fields; i++)
+		r = apply(s, &m->fields[i]);
 	for (unsigned i = 0; i < s->opts->base.n_unknown_fields; i++)
 		log_warn("criu_opts has a field %u that nobody knows, going on without it",
 			 s->opts->base.unknown_fields[i].tag);

@@ -64,7 +64,23 @@ static int set_directories(struct setter *s)
 	return r;
 }
 
-/* Not a number of ours: the words point into the request. */
+/* Before the others: an error about one of those stands in the log. */
+static int set_log(struct setter *s)
+{
+	static const char *const names[] = { "log_level", "log_file", "log_to_stderr" };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(names); i++)
+		r = field_apply(s, names[i]);
+	if (s->log_to_stderr) {
+		free(s->j->o.log_file);
+		s->j->o.log_file = NULL;
+	}
+	s->j->has_log = !r;
+	return r;
+}
+
+/* The words point into the request. */
 static int set_exec(struct job *j, const CriuOpts *o, struct err *e)
 {
 	if (!o->n_exec_cmd)
@@ -116,6 +132,8 @@ int job_init(struct job *j, const struct client *c, const CriuOpts *opts, enum c
 	if (!r)
 		r = set_directories(&s);
 	if (!r)
+		r = set_log(&s);
+	if (!r)
 		r = fields_set(&s);
 	if (r)
 		return r;
@@ -125,10 +143,6 @@ int job_init(struct job *j, const struct client *c, const CriuOpts *opts, enum c
 		r = read_config(&s);
 	if (r)
 		return r;
-	if (s.log_to_stderr) {
-		free(j->o.log_file);
-		j->o.log_file = NULL;
-	}
 	/* Nobody waits for the root task inside of a request. */
 	j->o.restore_detached = cmd == CMD_RESTORE;
 	if (cmd == CMD_DUMP && j->o.tree < 0)

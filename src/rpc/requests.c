@@ -99,8 +99,12 @@ static int run_job(struct client *c, const CriuReq *req, struct answer *a, enum 
 	_cleanup_(err_list_free) struct err_list problems = { 0 };
 	struct held_up h = { .c = c, .type = req->type };
 	struct job j;
+	struct err unlogged = { 0 };
 	int r = job_init(&j, c, req->opts, cmd, e);
 
+	/* Who cannot see the answer finds wrong options in the log. */
+	if (r && j.has_log && !runlog_open(&j.o, tell_held_up, &h, &unlogged))
+		runlog_error(&problems, e);
 	if (!r)
 		r = runlog_open(&j.o, tell_held_up, &h, e);
 	if (!r) {

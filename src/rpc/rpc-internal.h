@@ -39,6 +39,7 @@ bool wire_hung_up(int sk);
 struct job {
 	struct options o;
 	int images_fd, work_fd;
+	bool has_log;	 /* it is known where errors are written down, whatever else failed */
 	bool self;	 /* the client asked to be checkpointed itself */
 	char **exec_cmd; /* NULL-ended when given; its words are the request's */
 };
