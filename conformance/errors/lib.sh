@@ -32,7 +32,7 @@ unharmed() {
 }
 finishes() {
 	: >"$dir/go"
-	wait_for has_or_gone "$dir/result" "$pid"
+	wait_for filled_or_gone "$dir/result" "$pid"
 	[ "$(cat "$dir/result" 2>/dev/null)" = ok ] || die "$1: the victim does not finish: $(cat "$dir/result" 2>/dev/null)"
 	wait_for gone "$pid" || die "$1: the victim does not end"
 }
