@@ -67,7 +67,7 @@ bool mnt_opt_fs(const struct options *o, const char *fsname)
 			size_t n = strcspn(p, ",");
 
 			if ((n == 3 && !strncmp(p, "all", 3)) ||
-			    (n == len && !strncmp(p, fsname, n)))
+			    (n && n == len && !strncmp(p, fsname, n)))
 				return true;
 		}
 	return false;

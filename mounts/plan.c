@@ -198,7 +198,7 @@ static void plan_source(struct model *m, struct mounts_state *s, struct mnt *img
 				img->source, img->major, img->minor);
 		return;
 	}
-	if (!img->kind->fresh) {
+	if (!img->kind->fresh || img->kind == mount_kind_enabled()) {
 		problem(problems, img, "this kind of filesystem cannot be made again");
 		return;
 	}
@@ -339,6 +339,8 @@ static void check_propagation(const struct mounts_state *s, struct err_list *pro
 		}
 		if (!img->shared && !img->master && !img->unbindable)
 			continue;
+		if (img->outer_shared)
+			problem(problems, img, "its peer group reaches outside of the tree");
 		if (!mnt_is_visible(&s->tree, img))
 			problem(problems, img, "it has propagation of its own and is hidden");
 		if (img->shared && !mnt_group_first(&s->tree, img->shared))
