@@ -39,7 +39,8 @@ static int sched_set(pid_t tid, const ThreadCoreEntry *tc, struct err *e)
 	if (now.policy == a.policy && now.nice == a.nice && now.priority == a.priority &&
 	    now.flags == a.flags && !a.runtime)
 		return 0;
-	if (!syscall(SYS_sched_setattr, tid, &a, 0))
+	/* A real-time policy has no use for a nice value, but keeps the one for later. */
+	if (!syscall(SYS_sched_setattr, tid, &a, 0) && !setpriority(PRIO_PROCESS, tid, a.nice))
 		return 0;
 	err_sys(e, "set the scheduling of", "thread %d: policy %u, priority %u, nice %d", tid,
 		a.policy, a.priority, a.nice);
