@@ -9,4 +9,16 @@ sleeper
 enter_cgroups
 timeout 60 "$client" "$lib" run "$pid" "$(images)" "$dir/go" 2>"$T/out" || die "status $?: $(cat "$T/out")"
 [ "$(cat "$dir/result")" = ok ] || die "the victim: $(cat "$dir/result")"
+# By itself: the worker stands outside of its tree.
+mkdir "$T/self"
+(
+	enter_cgroups
+	exec setsid "$client" "$lib" self "$T/self" </dev/null >/dev/null 2>&1
+) &
+pid=$!
+disown
+wait_for gone "$pid" || die "self: it still lives"
+has "$T/self/said" && die "self: it went on: $(cat "$T/self/said")"
+timeout 60 "$STASIS" restore -D "$T/self/images" </dev/null >"$T/out" 2>&1 || die "self: restore: status $?: $(cat "$T/out")"
+[ "$(cat "$T/self/said")" = "1 " ] || die "self: criu_dump said $(cat "$T/self/said")"
 exit 0

@@ -126,6 +126,20 @@ static int run(int pid, const char *dir, const char *go)
 	return 0;
 }
 
+static int self(const char *dir)
+{
+	char path[4096];
+	FILE *f;
+	int r;
+
+	set_up(dir, "images");
+	r = CALL(int, "criu_dump", (void));
+	snprintf(path, sizeof(path), "%s/said", dir);
+	f = fopen(path, "w");
+	fprintf(f, "%d %s\n", r, r < 0 ? CALL(const char *, "criu_errmsg", (void)) : "");
+	return fclose(f);
+}
+
 int main(int argc, char **argv)
 {
 	lib = argc > 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
@@ -135,5 +149,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[2], "symbols"))
 		return symbols();
+	if (argc == 4 && !strcmp(argv[2], "self"))
+		return self(argv[3]);
 	return argc == 6 && !strcmp(argv[2], "run") ? run(atoi(argv[3]), argv[4], argv[5]) : 2;
 }

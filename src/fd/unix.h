@@ -43,6 +43,14 @@ void unix_senders_done(struct fd_restore *r);
 int unix_send_queue(struct fd_restore *r, struct file_obj *f, const char *what, struct err *e);
 int unix_connect_dgram(struct fd_restore *r, struct file_obj *f, const char *what, struct err *e);
 
+/* unix_client.c: the socket of whom asked for its own checkpoint. */
+struct unix_sock;
+bool unix_is_client(const struct fd_dump *d, uint32_t ino);
+/* As if its peer had gone. */
+struct unix_sock *unix_client_alone(struct fd_dump *d, const struct unix_sock *s);
+/* What it will read when it is restored. */
+int unix_client_answer(struct fd_dump *d, const struct file_obj *f, struct err *e);
+
 /* unix_cred.c */
 int unix_cred_dump(struct fd_dump *d, const struct fd_look *l, UnixSkEntry *ue, struct err *e);
 int unix_cred_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e);

@@ -102,7 +102,7 @@ static int unix_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 		return r;
 	/* Newer than the table: it was not there a moment ago, so the dump itself will look. */
 	s = unix_table_find(&ud->before, (uint32_t)l->st.st_ino);
-	if (!s || !s->peer || survey_socket(d, s->peer))
+	if (!s || !s->peer || survey_socket(d, s->peer) || unix_is_client(d, s->ino))
 		return 0;
 	/* In flight, or in a listener's queue: received in a moment, or the dump will say. */
 	if (!unix_table_find(&ud->before, s->peer) || !survey_who(s->peer, who, sizeof(who)))
@@ -227,6 +227,7 @@ static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 	UnixSkEntry *ue = pool_msg(d->m->pool, UnixSkEntry, unix_sk_entry__init);
 	struct unix_dump *ud = state(d);
 	struct dumped dd = { (uint32_t)l->st.st_ino, f, NULL, false };
+	bool client = unix_is_client(d, dd.ino);
 	struct sk_look sl;
 	int r = sk_look(l, &sl, e);
 
@@ -244,6 +245,8 @@ static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 	if (!dd.s)
 		return fd_refuse(l, e,
 				 "the socket belongs to another network namespace than the tree");
+	if (client)
+		dd.s = unix_client_alone(d, dd.s);
 	file_entry_new(d, f, FD_TYPES__UNIXSK)->usk = ue;
 	ue->id = f->id;
 	fill_entry(d, l, dd.s, ue);
@@ -253,10 +256,10 @@ static int unix_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 		r = sk_opts_dump(d, l, &sl, &ue->opts, e);
 	if (!r)
 		r = fown_dump(d, l, &ue->fown, e);
-	if (!r)
+	if (!r && !client)
 		r = unix_cred_dump(d, l, ue, e);
 	if (!r)
-		r = look_queue(l, &dd, ue, e);
+		r = client ? unix_client_answer(d, f, e) : look_queue(l, &dd, ue, e);
 	if (!r)
 		pool_push(d->m->pool, ud->v, ud->n, dd);
 	return r;

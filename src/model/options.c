@@ -55,6 +55,7 @@ void options_free(struct options *o)
 			list_free(*(char ***)base, *(size_t *)(base + sizeof(char **)));
 	}
 	list_free(o->unused, o->n_unused);
+	free(o->client_answer);
 	memset(o, 0, sizeof(*o));
 }
 

@@ -96,6 +96,10 @@ struct options {
 	/* Restore: a filesystem holds us up for ever. Print the error; the process ends then. */
 	void (*give_up)(void *ctx, const struct err *e);
 	void *give_up_ctx;
+	/* Whoever asked may be of the tree: its socket's inode, and what is to wait there for it. */
+	uint32_t client_socket; /* 0: none */
+	uint8_t *client_answer; /* owned */
+	size_t client_answer_len;
 	/* As in struct hooks: a client that is told of each hook point. */
 	int (*notify)(void *ctx, const char *point, pid_t pid, int fd, struct err *e);
 	void *notify_ctx;

@@ -148,6 +148,8 @@ int job_init(struct job *j, const struct client *c, const CriuOpts *opts, enum c
 	if (cmd == CMD_DUMP && j->o.tree < 0)
 		return err_set(e, ERR_USAGE, EINVAL, "use", "criu_opts.pid", "%d is no process id",
 			       j->o.tree);
+	if (j->self && self_prepare(c, j, opts, e))
+		return -e->code;
 	return options_check(&j->o, cmd, e);
 }
 

@@ -53,6 +53,11 @@ int job_init(struct job *j, const struct client *c, const CriuOpts *opts, enum c
 	     struct err *e);
 void job_free(struct job *j);
 
+/* -- self.c -- */
+
+/* The client is of the tree that is to be checkpointed: what the dump must know of it. */
+int self_prepare(const struct client *c, struct job *j, const CriuOpts *opts, struct err *e);
+
 /* -- client.c -- */
 
 /* Serve until the client goes or does not ask for more. Whether the last request was granted. */

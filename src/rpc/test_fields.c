@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -74,11 +75,36 @@ static void values_arrive(void **state)
 	assert_false(j.o.restore_sibling);
 	assert_true(!strncmp(j.o.images_dir, "/proc/self/fd/", 14));
 	job_free(&j);
-	o.has_pid = false;
-	assert_int_equal(init(&j, &o, CMD_DUMP, true, &e), 0);
+}
+
+/* Without a pid the client means itself; its end of the connection is known by then. */
+static void client_itself(void **state)
+{
+	_cleanup_close_ int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CriuOpts o = CRIU_OPTS__INIT;
+	struct client c = here(true);
+	struct err e = { 0 };
+	struct stat st;
+	struct job j;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(fstat(pair[1], &st), 0);
+	c.sk = pair[0];
+	o.images_dir_fd = dir;
+	if (job_init(&j, &c, &o, CMD_DUMP, &e))
+		fail_msg("%s %s: %s", e.op, e.object, e.why);
 	assert_true(j.self);
 	assert_int_equal(j.o.tree, getpid());
+	assert_int_equal(j.o.client_socket, (uint32_t)st.st_ino);
+	assert_true(j.o.client_answer_len > 0);
 	job_free(&j);
+	o.has_notify_scripts = o.notify_scripts = true;
+	assert_true(job_init(&j, &c, &o, CMD_DUMP, &e) < 0);
+	job_free(&j);
+	assert_non_null(strstr(e.object, "notify_scripts"));
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void refused(CriuOpts *o, bool swrk, enum cmd cmd, const char *field, const char *why)
@@ -123,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_is_known),
 		cmocka_unit_test(values_arrive),
+		cmocka_unit_test(client_itself),
 		cmocka_unit_test(refused_by_name),
 	};
 
