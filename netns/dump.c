@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/nshelper.h"
 #include "image/image.h"
+#include "netns/netlock.h"
 #include "netns/netns-internal.h"
 
 struct net_state {
@@ -225,7 +226,9 @@ static int nft_judge(pid_t pid, struct err_list *l, struct err *e)
 		const struct rtattr *a[NFTA_TABLE_MAX + 1];
 		char obj[120];
 
-		if (!rtnl_attrs(h, sizeof(body), a, NFTA_TABLE_MAX))
+		/* Our own lock is not part of the namespace. */
+		if (!rtnl_attrs(h, sizeof(body), a, NFTA_TABLE_MAX) ||
+		    !strncmp(rtnl_str(a[NFTA_TABLE_NAME]), NETLOCK_PREFIX, strlen(NETLOCK_PREFIX)))
 			continue;
 		snprintf(obj, sizeof(obj), "nftables table %s", rtnl_str(a[NFTA_TABLE_NAME]));
 		block(l, obj, "packet filters are not supported yet");

@@ -33,6 +33,7 @@ enum undo_kind_id {
 	UNDO_NETLOCK = 9,     /* network lock that the kernel does not undo */
 	UNDO_IMAGES = 10,     /* an image directory with an unfinished checkpoint */
 	UNDO_MQUEUE = 11,     /* messages taken out of a POSIX queue (nsops/) */
+	UNDO_TCP_REPAIR = 12, /* a connection in repair mode (netns/) */
 	UNDO_KINDS
 };
 
