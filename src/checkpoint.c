@@ -35,6 +35,7 @@
 #include "model/model.h"
 #include "model/options.h"
 #include "mounts/mounts.h"
+#include "net_hold.h"
 #include "netns/netns.h"
 #include "nsops/nsops.h"
 #include "parasite/remote.h"
@@ -64,7 +65,7 @@ struct checkpoint {
 	int *ret_status; /* shared between worker and parent */
 	int said;	 /* memfd: what the worker has put into problems */
 	int attempt;
-	bool net_locked;
+	struct net_hold net;
 	bool committed; /* the images are whole: a veto leaves them */
 	uint64_t t_freeze, t_frozen;
 	struct dump_times times;
@@ -296,25 +297,16 @@ static int step_seize(void *ctx, struct err *e)
 static int step_network_lock(void *ctx, struct err *e)
 {
 	struct checkpoint *c = ctx;
-	int r = 0;
+	int r = net_hold_dump(&c->net, c->m, &c->hooks, e);
 
-	/* A client is told in any case: it may hold connections by means of its own. */
-	c->net_locked = model_has_own_ns(c->m, NS_NET) || c->hooks.notify;
-	if (c->net_locked)
-		r = hooks_run(&c->hooks, HOOK_NETWORK_LOCK, c->o->tree, NULL, e);
 	return r ? r : hooks_run(&c->hooks, HOOK_QUERY_EXT_FILES, c->o->tree, NULL, e);
 }
 
 static void undo_network_lock(void *ctx)
 {
 	struct checkpoint *c = ctx;
-	struct err late = { 0 };
 
-	if (!c->net_locked)
-		return;
-	c->net_locked = false;
-	if (hooks_run(&c->hooks, HOOK_NETWORK_UNLOCK, c->o->tree, NULL, &late))
-		log_warn("hook network-unlock: %s %s", late.object, late.why);
+	net_hold_end(&c->net, c->m, &c->hooks);
 }
 
 /* The only time when foreign code runs in the tasks: as short as can be. */
@@ -435,6 +427,7 @@ static int step_write(void *ctx, struct err *e)
 
 	if (!r)
 		r = task_dump_finish(m, e);
+	net_hold_plan_leaving(&c->net, m);
 	if (!r)
 		r = inventory_write(m, e);
 	if (!r)
@@ -469,10 +462,14 @@ static int step_end(void *ctx, struct err *e)
 
 	cancel_ignore();
 	if (gone) {
+		r = net_hold_leave(&c->net, c->m, e);
 		/* A frozen v1 task cannot die. */
-		r = freezer_set(c->freezer, false, false, e);
+		if (!r)
+			r = freezer_set(c->freezer, false, false, e);
 		if (!r)
 			r = remote_kill(c->remote, now_us() + c->o->timeout * 1000000ull, e);
+		if (!r)
+			net_hold_left(&c->net);
 	} else {
 		undo_network_lock(c);
 		for (size_t i = 0; c->o->leave_stopped && i < c->m->n_tasks; i++)
@@ -511,6 +508,7 @@ static const struct step steps[] = {
 static void begin(struct checkpoint *c)
 {
 	c->m = model_new(c->o);
+	net_hold_init(&c->net);
 	c->m->journal = c->j;
 	c->m->undo_unlink = undo_add_unlink;
 }

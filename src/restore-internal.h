@@ -9,6 +9,7 @@
 #include "base/watchdog.h"
 #include "hooks/hooks.h"
 #include "model/build.h"
+#include "net_hold.h"
 #include "src/mem/mem.h"
 
 struct err_list;
@@ -23,6 +24,7 @@ struct restore {
 	struct journal *j;
 	struct guard guard;
 	struct stub_set *stubs;
+	struct net_hold net;
 	int root_fd;
 	struct build *builds;
 	size_t *body_at; /* where each build program's body begins, after joining groups and receiving */

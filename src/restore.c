@@ -333,7 +333,9 @@ static int step_objects(void *ctx, struct err *e)
 	int x;
 
 	prog_init(&p, &r->stubs->arena);
-	x = mem_open(r->m, &restore_file_ops, r->root_fd, e);
+	x = net_hold_restore(&r->net, r->m, r->stubs->v[0]->host, e);
+	if (!x)
+		x = mem_open(r->m, &restore_file_ops, r->root_fd, e);
 	if (!x)
 		x = fd_open(r->m, &mk, r->root_fd, e);
 	if (!x)
@@ -344,6 +346,13 @@ static int step_objects(void *ctx, struct err *e)
 		x = restore_maker_empty(r, e);
 	prog_free(&p);
 	return x;
+}
+
+static void undo_objects(void *ctx)
+{
+	struct restore *r = ctx;
+
+	net_hold_end(&r->net, r->m, NULL);
 }
 
 static void undo_terminals(void *ctx)
@@ -432,8 +441,15 @@ static int step_commit(void *ctx, struct err *e)
 	 * already committed would leave the others without it.
 	 */
 	journal_forget(r->j);
-	x = stubs_commit(r->stubs, e);
-	if (!x && r->root_fd >= 0)
+	x = fd_tcp_guard(r->m, e);
+	if (!x)
+		x = stubs_commit(r->stubs, e);
+	if (x)
+		return x;
+	net_hold_free(&r->net, r->m, r->stubs->v[0]->host);
+	fd_tcp_release(r->m);
+	journal_forget(r->j);
+	if (r->root_fd >= 0)
 		fd_links_remove(r->m, r->root_fd);
 	return x;
 }
@@ -447,7 +463,7 @@ static const struct step steps[] = {
 	{ "grow the tree", step_birth, NULL },
 	{ "namespaces", step_namespaces, NULL },
 	{ "terminals", step_terminals, undo_terminals },
-	{ "objects", step_objects, NULL },
+	{ "objects", step_objects, undo_objects },
 	{ "build the tasks", restore_build, NULL },
 	/* Credentials drop here, so everything that needs privilege comes before. */
 	{ "last words", step_seize, NULL },
@@ -509,6 +525,7 @@ int restore_run(const struct options *o, struct err_list *problems, pid_t *ret_r
 	*ret_status = 0;
 	*ret_root = 0;
 	r.m = model_new(o);
+	net_hold_init(&r.net);
 	r.hooks = steps_hooks(o);
 	if (recover_run(NULL, true, &late))
 		log_warn("recovering earlier runs: %s %s: %s", late.op, late.object, late.why);

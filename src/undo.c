@@ -25,6 +25,8 @@
 #include "cgroup/freezer.h"
 #include "freeze_glue.h"
 #include "image/image.h"
+#include "net_hold.h"
+#include "netns/tcp_repair.h"
 #include "nsops/nsops.h"
 #include "parasite/remote.h"
 
@@ -248,5 +250,7 @@ const struct undo_kind *const undo_kinds[] = {
 	&unlink_file,
 	&unfinished_images,
 	&ns_undo_mqueue,
+	&tcp_undo_repair,
+	&net_undo_left,
 	NULL,
 };

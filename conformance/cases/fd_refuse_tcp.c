@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Proves that an established TCP connection is refused with both addresses, and lives on.
+ * Proves that an established TCP connection is refused with both addresses when
+ * nobody asked for it, and lives on.
  */
 // refuse: established TCP connection 127.0.0.1:
 #include <arpa/inet.h>

@@ -27,6 +27,7 @@ int cmd_check(struct invocation *in, struct err *e);
 int cmd_recover(struct invocation *in, struct err *e);
 int cmd_swrk(struct invocation *in, struct err *e);
 int cmd_service(struct invocation *in, struct err *e);
+int cmd_unlock(struct invocation *in, struct err *e);
 /* Commands without operands: an error that names the first one given. */
 int cmd_no_operands(const char *cmd, char **rest, struct err *e);
 

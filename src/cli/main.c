@@ -22,6 +22,7 @@ static const struct {
 } commands[] = {
 	{ CMD_DUMP, cmd_dump },	      { CMD_RESTORE, cmd_restore }, { CMD_CHECK, cmd_check },
 	{ CMD_RECOVER, cmd_recover }, { CMD_SWRK, cmd_swrk },	    { CMD_SERVICE, cmd_service },
+	{ CMD_UNLOCK, cmd_unlock },
 };
 
 int cmd_no_operands(const char *cmd, char **rest, struct err *e)

@@ -53,6 +53,23 @@ int fd_dump_finish(struct model *m, struct err *e);
 /* The images are whole: names made by --link-remap stay until the restore. */
 void fd_links_keep(struct model *m);
 
+/*
+ * TCP connections. Of the stopped tree before it is dumped: what a lock must
+ * hold, in the pool; none that fd_dump_task() could save is missing.
+ */
+struct tcp_tuple;
+int fd_tcp_list(struct model *m, struct tcp_tuple **ret, size_t *ret_n, struct err *e);
+/* How many were dumped. */
+size_t fd_tcp_dumped(const struct model *m);
+/* The tree is about to be killed: its connections are to end without a word. Undone by the journal. */
+int fd_tcp_silence(struct model *m, struct err *e);
+/* Restore: those that will be made, in the pool; after fd_read(). */
+int fd_tcp_planned(struct model *m, struct tcp_tuple **ret, size_t *ret_n, struct err *e);
+/* Before the tree outlives us: the journal sees to them until fd_tcp_release(). */
+int fd_tcp_guard(struct model *m, struct err *e);
+/* All stands and no lock is left: they live. What fails is only logged. */
+void fd_tcp_release(struct model *m);
+
 /* Restore: read and validate files.img and every task's fdinfo; link fds, cwd, root, exe. */
 int fd_read(struct model *m, struct err *e);
 /* Link cwd, root, exe of tasks whose fs and mm entries were read after fd_read(). May be repeated. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * TCP and UDP sockets, dump side: unconnected, bound, listening, and connected
- * UDP. All is asked of the socket itself. Established connections, and data or
- * connections that wait in queues, are refused by name.
+ * TCP and UDP sockets, dump side: all is asked of the socket itself.
+ * Connections of TCP have more to them (inet_tcp.c). Datagrams and connections
+ * that wait in queues are refused by name.
  */
 #include "fd/inet.h"
 
@@ -13,9 +13,13 @@
 #include <sys/ioctl.h>
 
 #include "fd/kinds.h"
+#include "model/options.h"
 
 #ifndef SIOCINQ
 #define SIOCINQ FIONREAD /* linux/sockios.h */
+#endif
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262 /* linux/in.h */
 #endif
 #define UDP_ENCAP_OPT 100 /* linux/udp.h */
 
@@ -23,7 +27,7 @@ struct inet_look {
 	struct sk_look s;
 	uint32_t state;		   /* TCP_*, also for UDP */
 	uint32_t backlog, waiting; /* listeners */
-	union inet_addr src, dst;
+	union net_addr src, dst;
 	bool has_peer;
 	short events; /* as poll(2) shows it */
 };
@@ -33,7 +37,7 @@ static bool inet_is(const struct fd_look *l)
 	return l->family == AF_INET || l->family == AF_INET6;
 }
 
-void inet_addr_text(const union inet_addr *a, char *buf, size_t size)
+void inet_addr_text(const union net_addr *a, char *buf, size_t size)
 {
 	char ip[INET6_ADDRSTRLEN] = "?";
 
@@ -99,42 +103,34 @@ static int look(struct fd_dump *d, const struct fd_look *l, struct inet_look *il
 	return il->s.protocol == IPPROTO_TCP ? look_tcp(l, il, e) : 0;
 }
 
-static const char *tcp_state(uint32_t state)
+static struct tcp_conn conn_of(const struct inet_look *il)
 {
-	static const char *const names[] = {
-		[TCP_ESTABLISHED] = "established", [TCP_SYN_SENT] = "connecting",
-		[TCP_SYN_RECV] = "half open",	   [TCP_FIN_WAIT1] = "closing",
-		[TCP_FIN_WAIT2] = "half closed",   [TCP_TIME_WAIT] = "closed",
-		[TCP_CLOSE_WAIT] = "half closed",  [TCP_LAST_ACK] = "closing",
-		[TCP_CLOSING] = "closing",
-	};
-
-	return state < ARRAY_SIZE(names) && names[state] ? names[state] : "unknown";
+	return (struct tcp_conn){ .state = il->state, .local = il->src, .remote = il->dst };
 }
 
-static int refuse_tcp(const struct fd_look *l, const struct inet_look *il, struct err *e)
+static bool is_conn(const struct inet_look *il)
 {
-	char src[INET_TEXT], dst[INET_TEXT];
-
-	inet_addr_text(&il->src, src, sizeof(src));
-	inet_addr_text(&il->dst, dst, sizeof(dst));
-	fd_refuse(l, e, "%s TCP connection %s -> %s: connections are not supported yet",
-		  tcp_state(il->state), src, dst);
-	return err_hint(e, "close the connection before the checkpoint");
+	return il->s.protocol == IPPROTO_TCP && il->state != TCP_CLOSE && il->state != TCP_LISTEN;
 }
 
 /* What does not change from one moment to the next. */
 static int check_sort(struct fd_dump *d, const struct fd_look *l, const struct inet_look *il,
 		      struct err *e)
 {
-	int v;
+	struct tcp_conn c = conn_of(il);
+	int v, r;
 
+	if (il->s.protocol == IPPROTO_MPTCP)
+		return fd_refuse(l, e, "multipath TCP is not supported");
 	if (!(il->s.type == SOCK_STREAM && il->s.protocol == IPPROTO_TCP) &&
 	    !(il->s.type == SOCK_DGRAM && il->s.protocol == IPPROTO_UDP))
 		return fd_refuse(l, e, "IP sockets of type %d and protocol %d are not supported",
 				 il->s.type, il->s.protocol);
-	if (il->s.protocol == IPPROTO_TCP && il->state != TCP_CLOSE && il->state != TCP_LISTEN)
-		return refuse_tcp(l, il, e);
+	if (is_conn(il)) {
+		r = inet_tcp_check(d, l, &c, e);
+		if (r)
+			return r;
+	}
 	if (il->s.protocol == IPPROTO_UDP && !sk_get(l->copy, IPPROTO_UDP, UDP_ENCAP_OPT, &v) && v)
 		return fd_refuse(l, e, "a UDP tunnel (encapsulation %d) is not supported", v);
 	return sk_check_ns(d, l, &il->s, e);
@@ -149,25 +145,31 @@ static int inet_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 }
 
 /* What only the stopped tree can tell. */
-static int check_queues(const struct fd_look *l, const struct inet_look *il, struct err *e)
+static int check_queues(struct fd_dump *d, const struct fd_look *l, const struct inet_look *il,
+			struct err *e)
 {
 	char src[INET_TEXT];
 	int n = 0;
 
 	inet_addr_text(&il->src, src, sizeof(src));
 	/* Reading the error would take it from the program. */
+	if (is_conn(il) && d->m->opt->tcp_close)
+		return 0;
 	if (il->events & POLLERR) {
 		fd_refuse(l, e, "%s socket %s: an error waits to be seen",
 			  inet_proto_name((uint32_t)il->s.protocol), src);
 		return err_hint(e, "try again when the program has seen it");
 	}
 	if (il->state == TCP_LISTEN) {
-		if (!il->waiting)
+		if (!il->waiting || d->m->opt->skip_in_flight)
 			return 0;
 		fd_refuse(l, e, "TCP listener %s: %u connections wait to be accepted", src,
 			  il->waiting);
-		return err_hint(e, "try again when the server has accepted them");
+		return err_hint(e, "try again when the server has accepted them, or drop them with "
+				   "--skip-in-flight");
 	}
+	if (is_conn(il))
+		return 0;
 	if (il->s.protocol == IPPROTO_TCP) {
 		if (ioctl(l->copy, SIOCINQ, &n) || !n)
 			return 0;
@@ -180,7 +182,7 @@ static int check_queues(const struct fd_look *l, const struct inet_look *il, str
 	return err_hint(e, "try again when the program has read them");
 }
 
-static void put_addr(struct fd_dump *d, const union inet_addr *a, uint32_t **ret, size_t *ret_n,
+static void put_addr(struct fd_dump *d, const union net_addr *a, uint32_t **ret, size_t *ret_n,
 		     uint32_t *port)
 {
 	if (a->any.sa_family == AF_INET6) {
@@ -272,8 +274,17 @@ static void fill_entry(struct fd_dump *d, const struct fd_look *l, const struct 
 		ie->ifname = pool_strdup(d->m->pool, dev);
 	ie->has_ns_id = 1;
 	ie->ns_id = sk_ns_id(d);
-	/* A connection that has ended reads as end of file; so does a socket that was shut down. */
-	if (il->state != TCP_LISTEN && il->events & POLLRDHUP) {
+	/*
+	 * A connection that has ended reads as end of file; so does a socket that was shut down,
+	 * and one whose other side has closed: that is in its state.
+	 */
+	if (is_conn(il) &&
+	    (il->state == TCP_CLOSE_WAIT || il->state == TCP_LAST_ACK || il->state == TCP_CLOSING))
+		return;
+	if (is_conn(il) && il->events & POLLRDHUP) {
+		ie->has_shutdown = 1;
+		ie->shutdown = SK_SHUTDOWN__READ;
+	} else if (il->state != TCP_LISTEN && il->events & POLLRDHUP) {
 		ie->has_shutdown = 1;
 		ie->shutdown = il->events & POLLHUP ? SK_SHUTDOWN__BOTH : SK_SHUTDOWN__READ;
 	}
@@ -283,12 +294,13 @@ static int inet_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 {
 	InetSkEntry *ie = pool_msg(d->m->pool, InetSkEntry, inet_sk_entry__init);
 	struct inet_look il;
+	struct tcp_conn c;
 	int r = look(d, l, &il, e);
 
 	if (!r)
 		r = check_sort(d, l, &il, e);
 	if (!r)
-		r = check_queues(l, &il, e);
+		r = check_queues(d, l, &il, e);
 	if (r)
 		return r;
 	file_entry_new(d, f, FD_TYPES__INETSK)->isk = ie;
@@ -299,11 +311,17 @@ static int inet_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 		r = dump_ip_opts(d, l, &il, ie, e);
 	if (!r && il.s.protocol == IPPROTO_TCP)
 		r = dump_tcp_opts(d, l, &il, ie, e);
-	return r ? r : fown_dump(d, l, &ie->fown, e);
+	if (!r)
+		r = fown_dump(d, l, &ie->fown, e);
+	if (r || !is_conn(&il))
+		return r;
+	inet_tcp_drop_extra(ie->opts);
+	c = conn_of(&il);
+	return inet_tcp_dump(d, f, l, &c, e);
 }
 
 const struct file_kind file_kind_inet = {
-	.name = "TCP or UDP socket, unconnected, bound or listening; connected UDP",
+	.name = "TCP or UDP socket, unconnected, bound, listening or connected",
 	.type = FD_TYPES__INETSK,
 	.is = inet_is,
 	.check_copy = true,
@@ -313,4 +331,5 @@ const struct file_kind file_kind_inet = {
 	.read = inet_read,
 	.open_all = inet_open_all,
 	.made = inet_made,
+	.finish = inet_tcp_finish,
 };

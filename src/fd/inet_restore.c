@@ -13,7 +13,7 @@
 
 #define BACKLOG_MAX 0x7fffffff
 
-socklen_t inet_entry_addr(const InetSkEntry *ie, bool peer, union inet_addr *ret)
+socklen_t inet_entry_addr(const InetSkEntry *ie, bool peer, union net_addr *ret)
 {
 	const uint32_t *addr = peer ? ie->dst_addr : ie->src_addr;
 	in_port_t port = htons((uint16_t)(peer ? ie->dst_port : ie->src_port));
@@ -31,9 +31,9 @@ socklen_t inet_entry_addr(const InetSkEntry *ie, bool peer, union inet_addr *ret
 	return sizeof(ret->v4);
 }
 
-static void text(const InetSkEntry *ie, char *buf, size_t size)
+void inet_what(const InetSkEntry *ie, char *buf, size_t size)
 {
-	union inet_addr a;
+	union net_addr a;
 	char at[INET_TEXT];
 
 	inet_entry_addr(ie, false, &a);
@@ -46,6 +46,7 @@ int inet_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, str
 	const InetSkEntry *ie = f->entry->isk;
 	size_t words = ie->family == AF_INET6 ? 4 : 1;
 	char what[INET_TEXT + 16];
+	int ret;
 
 	if ((ie->family != AF_INET && ie->family != AF_INET6) || ie->n_src_addr != words ||
 	    ie->n_dst_addr != words || ie->src_port > UINT16_MAX || ie->dst_port > UINT16_MAX)
@@ -55,17 +56,20 @@ int inet_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, str
 		return image_bad(in, e, "file %u: the interface's name is too long", f->id);
 	if (ie->backlog > BACKLOG_MAX)
 		return image_bad(in, e, "file %u: backlog %u is out of range", f->id, ie->backlog);
-	text(ie, what, sizeof(what));
+	inet_what(ie, what, sizeof(what));
 	if (!(ie->type == SOCK_STREAM && ie->proto == IPPROTO_TCP) &&
 	    !(ie->type == SOCK_DGRAM && ie->proto == IPPROTO_UDP))
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", what,
 			       "IP sockets of type %u and protocol %u are not supported", ie->type,
 			       ie->proto);
-	if (ie->state != TCP_CLOSE && ie->state != TCP_LISTEN &&
-	    !(ie->state == TCP_ESTABLISHED && ie->proto == IPPROTO_UDP))
+	ret = sk_opts_read(ie->opts, f, in, e);
+	if (ret || ie->state == TCP_CLOSE || ie->state == TCP_LISTEN ||
+	    (ie->state == TCP_ESTABLISHED && ie->proto == IPPROTO_UDP))
+		return ret;
+	if (ie->proto == IPPROTO_UDP || !tcp_is_connected(ie->state))
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", what,
-			       "a TCP connection (state %u) is not supported yet", ie->state);
-	return sk_opts_read(ie->opts, f, in, e);
+			       "a socket in state %u is not supported", ie->state);
+	return inet_tcp_read(r, f, in, e);
 }
 
 int inet_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
@@ -92,14 +96,16 @@ static int set(int fd, int level, int name, int v, const char *what, const char 
 }
 
 /* An index is a matter of the namespace: ask the socket, which lives there. */
-static int scope(int fd, const char *ifname, uint32_t *ret, const char *what, struct err *e)
+int inet_scope(int fd, const InetSkEntry *ie, union net_addr *a, const char *what, struct err *e)
 {
 	struct ifreq ifr = { 0 };
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	if (!ie->ifname || ie->family != AF_INET6)
+		return 0;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ie->ifname);
 	if (ioctl(fd, SIOCGIFINDEX, &ifr))
-		return err_sys(e, "ioctl", "%s: interface %s", what, ifname);
-	*ret = (uint32_t)ifr.ifr_ifindex;
+		return err_sys(e, "ioctl", "%s: interface %s", what, ie->ifname);
+	a->v6.sin6_scope_id = (uint32_t)ifr.ifr_ifindex;
 	return 0;
 }
 
@@ -115,19 +121,26 @@ static bool has_name(const InetSkEntry *ie)
 	return any;
 }
 
-static int bind_one(struct file_obj *f, const char *what, struct err *e)
+/* What bind(2) looks at. */
+static int before_bind(struct file_obj *f, const char *what, struct err *e)
 {
 	const InetSkEntry *ie = f->entry->isk;
-	union inet_addr a;
-	socklen_t n = inet_entry_addr(ie, false, &a);
 	int ret = sk_opts_before_bind(f->fd, ie->opts, what, e);
 
 	if (!ret && ie->has_v6only && ie->family == AF_INET6)
 		ret = set(f->fd, IPPROTO_IPV6, IPV6_V6ONLY, ie->v6only, what, "IPV6_V6ONLY", e);
 	if (!ret && ie->ip_opts && ie->ip_opts->has_freebind && ie->ip_opts->freebind)
 		ret = set(f->fd, IPPROTO_IP, IP_FREEBIND, 1, what, "IP_FREEBIND", e);
-	if (!ret && ie->ifname && ie->family == AF_INET6)
-		ret = scope(f->fd, ie->ifname, &a.v6.sin6_scope_id, what, e);
+	return ret;
+}
+
+static int bind_one(struct file_obj *f, const char *what, struct err *e)
+{
+	const InetSkEntry *ie = f->entry->isk;
+	union net_addr a;
+	socklen_t n = inet_entry_addr(ie, false, &a);
+	int ret = inet_scope(f->fd, ie, &a, what, e);
+
 	if (ret || !has_name(ie))
 		return ret;
 	if (!bind(f->fd, &a.any, n))
@@ -149,7 +162,7 @@ static int bind_one(struct file_obj *f, const char *what, struct err *e)
 static int connect_one(struct file_obj *f, const char *what, struct err *e)
 {
 	const InetSkEntry *ie = f->entry->isk;
-	union inet_addr a;
+	union net_addr a;
 	char to[INET_TEXT];
 	socklen_t n = inet_entry_addr(ie, true, &a);
 	int ret;
@@ -158,11 +171,9 @@ static int connect_one(struct file_obj *f, const char *what, struct err *e)
 		return listen(f->fd, (int)ie->backlog) ? err_sys(e, "listen", "%s", what) : 0;
 	if (ie->state != TCP_ESTABLISHED)
 		return 0;
-	if (ie->ifname && ie->family == AF_INET6) {
-		ret = scope(f->fd, ie->ifname, &a.v6.sin6_scope_id, what, e);
-		if (ret)
-			return ret;
-	}
+	ret = inet_scope(f->fd, ie, &a, what, e);
+	if (ret)
+		return ret;
 	inet_addr_text(&a, to, sizeof(to));
 	return connect(f->fd, &a.any, n) ? err_sys(e, "connect", "%s to %s", what, to) : 0;
 }
@@ -200,9 +211,16 @@ static int options(struct file_obj *f, const char *what, struct err *e)
 	return ret ? ret : fd_set_flags(f->fd, ie->flags, what, e);
 }
 
+static const struct inet_steps conn_steps = {
+	.before = before_bind,
+	.bind = bind_one,
+	.options = options,
+};
+
 int inet_made(struct fd_restore *r, struct err *e)
 {
 	static int (*const steps[])(struct file_obj * f, const char *what, struct err *e) = {
+		before_bind,
 		bind_one,
 		connect_one,
 		options,
@@ -214,13 +232,15 @@ int inet_made(struct fd_restore *r, struct err *e)
 			char what[INET_TEXT + 16];
 			int ret;
 
-			if (f->entry->type != FD_TYPES__INETSK || !fd_work(f)->wanted)
+			if (f->entry->type != FD_TYPES__INETSK || !fd_work(f)->wanted ||
+			    inet_is_conn(f))
 				continue;
-			text(f->entry->isk, what, sizeof(what));
+			inet_what(f->entry->isk, what, sizeof(what));
 			ret = steps[s](f, what, e);
 			if (ret)
 				return ret;
 		}
 	}
-	return 0;
+	/* A listener cannot be bound beside a connection of its own. */
+	return inet_tcp_made(r, &conn_steps, e);
 }

@@ -314,7 +314,7 @@ static void test_members(void **state)
 	BAD(s.isk.src_port = 70000, "addresses");
 	BAD(s.isk.family = AF_INET6, "addresses");
 	BAD(s.isk.proto = 47, "not supported");
-	BAD(s.isk.state = TCP_ESTABLISHED, "not supported yet");
+	BAD(s.isk.state = TCP_SYN_SENT, "not supported");
 	BAD(s.pidfd.nspid = 8, "process 8, which there is not");
 	BAD(s.pidfd.nspid = 0, "process 0, which there is not");
 	BAD((s.files[REG].type = s.fds[REG].type = FD_TYPES__NS, s.files[REG].nsf = &s.nsf),

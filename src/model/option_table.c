@@ -22,7 +22,6 @@
 #define NONE OPT_NONE, 0, NULL
 
 /* What is missing, where several options share it. */
-#define NO_TCP "established TCP connections cannot be saved"
 #define NO_UNIX "unix sockets with a peer outside the tree cannot be saved"
 #define NO_CGROUPS "cgroups of the tree are neither saved nor restored"
 #define NO_EXTERNAL "resources given from outside cannot be named"
@@ -59,11 +58,12 @@ const struct option_def option_table[] = {
 	  "directory that becomes the root of the tree's mount namespace; a dump takes no notice", NULL },
 	{ "shell-job", 'j', NULL, DUMP | RESTORE | CHECK, BOOL(shell_job),
 	  "session leader and terminal may lie outside the tree; a restore takes over its own", NULL },
-	{ "tcp-established", 0, NULL, DUMP | RESTORE, NONE,
-	  "save and restore established TCP connections", NO_TCP },
-	{ "skip-in-flight", 0, NULL, DUMP, NONE, "drop connections not yet accepted", NO_TCP },
-	{ "tcp-close", 0, NULL, DUMP | RESTORE, NONE,
-	  "established TCP connections come back closed", NO_TCP },
+	{ "tcp-established", 0, NULL, DUMP | RESTORE | CHECK, BOOL(tcp_established),
+	  "save and restore established TCP connections", NULL },
+	{ "skip-in-flight", 0, NULL, DUMP, BOOL(skip_in_flight),
+	  "drop connections not yet accepted", NULL },
+	{ "tcp-close", 0, NULL, DUMP | RESTORE | CHECK, BOOL(tcp_close),
+	  "established TCP connections come back closed", NULL },
 	{ "ext-unix-sk", 'x', "[INO,...]", DUMP | RESTORE, NONE,
 	  "unix sockets whose peer lies outside", NO_UNIX },
 	{ "file-locks", 'l', NULL, DUMP | RESTORE | CHECK, BOOL(file_locks),
@@ -128,7 +128,10 @@ const struct option_def option_table[] = {
 	  NO_EXTERNAL },
 	{ "action-script", 0, "FILE", DUMP | RESTORE, LIST(action_scripts),
 	  "hook script, may be repeated; the last one given runs first", NULL },
-	{ "network-lock", 0, "METHOD", DUMP | RESTORE, NONE, "nftables, iptables or skip", NO_TCP },
+	{ "network-lock", 0, "METHOD", DUMP | RESTORE, CHOICE(network_lock, "nftables|skip"),
+	  "how the packets of connections are held up meanwhile: nftables (default), or skip when "
+	  "somebody else sees to that",
+	  NULL },
 	{ "weak-sysctls", 0, NULL, RESTORE, NONE, "a missing sysctl is a warning", NO_NET },
 	{ "lsm-profile", 0, "TYPE:NAME", RESTORE, NONE, "profile to use instead", NO_LSM },
 	{ "lsm-mount-context", 0, "CTX", RESTORE, NONE, "SELinux context for mounts", NO_LSM },
@@ -210,6 +213,10 @@ const struct cmd_name cmd_table[] = {
 	{ "service", CMD_SERVICE, "[--address PATH] [--daemon] [--pidfile FILE]",
 	  "serve requests of other programs on a unix socket (stasis-rpc(7))", NULL },
 	{ "swrk", CMD_SWRK, "FD", "serve the one program whose socket is descriptor FD", NULL },
+	{ "unlock", CMD_UNLOCK, "-D DIR",
+	  "take away the network lock that a dump has left for its connections, which then are "
+	  "lost",
+	  NULL },
 	{ "pre-dump", CMD_PRE_DUMP, NULL, NULL, NO_ITERATIVE },
 	{ "page-server", CMD_PAGE_SERVER, NULL, NULL, NO_PAGE_SERVER },
 	{ "dedup", CMD_DEDUP, NULL, NULL, NO_ITERATIVE },

@@ -27,7 +27,8 @@ enum cmd {
 	CMD_DEDUP = 256,
 	CMD_LAZY_PAGES = 512,
 	CMD_CPUINFO = 1024,
-	CMD_ALL = 2047
+	CMD_UNLOCK = 2048,
+	CMD_ALL = 4095
 };
 
 /* Strings and lists are owned by the struct; exec_cmd points into argv. */
@@ -61,6 +62,10 @@ struct options {
 	char **irmap_scan_paths;
 	size_t n_irmap_scan_paths;
 	bool force_irmap;
+	bool tcp_established;
+	bool tcp_close;
+	bool skip_in_flight;
+	char *network_lock; /* "nftables" or "skip"; NULL: nftables */
 	char *log_file;
 	int verbosity;	  /* 0 to 4, 4 is debug */
 	char *log_format; /* "human" or "json" */

@@ -171,12 +171,12 @@ static void test_config(void **state)
 	refused(line, ":1", "quote");
 	write_config("\ntre 7\n");
 	refused(line, ":2: tre", "no such option");
-	write_config("tcp-established\n");
-	refused(line, ":1: tcp-established", "not built yet");
+	write_config("lazy-pages\n");
+	refused(line, ":1: lazy-pages", "not built yet");
 	write_config("tree seven\n");
 	refused(line, ":1: tree", "\"seven\"");
 	/* One file may serve all commands. */
-	write_config("tcp-established\nghost-limit 1M\n");
+	write_config("lazy-pages\nghost-limit 1M\n");
 	snprintf(line, sizeof(line), "recover --config %s", config);
 	assert_int_equal(parse(line), 0);
 	write_config("ghost-limit 1Z\n");

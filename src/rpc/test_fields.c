@@ -57,7 +57,7 @@ static void values_arrive(void **state)
 	o.log_level = 7;
 	o.log_file = (char *)"dump.log";
 	o.has_leave_running = o.leave_running = true;
-	o.has_tcp_established = true; /* false: less than what is not built */
+	o.has_tcp_established = o.tcp_established = true;
 	o.has_timeout = true;
 	o.timeout = 21;
 	o.has_ghost_limit = true;
@@ -70,6 +70,7 @@ static void values_arrive(void **state)
 	assert_int_equal(j.o.verbosity, 4);
 	assert_string_equal(j.o.log_file, "dump.log");
 	assert_true(j.o.leave_running);
+	assert_true(j.o.tcp_established);
 	assert_int_equal(j.o.timeout, 21);
 	assert_int_equal(j.o.ghost_limit, 4096);
 	assert_false(j.o.restore_sibling);
