@@ -93,7 +93,12 @@ static bool has_outer_session(const struct looked *l, char *why, size_t size)
 
 static bool has_outer_members(const struct looked *l, char *why, size_t size)
 {
-	return !l->t->parent && task_has_outer_members(l->m, why, size);
+	/*
+	 * All processes of the machine are read for it, too many for a tree that
+	 * is frozen, as it is once there is a journal: a member that left the tree
+	 * since the look before can still be ended before a restore.
+	 */
+	return !l->t->parent && !l->m->journal && task_has_outer_members(l->m, why, size);
 }
 
 /* The filters of others are shown to who has all power over the machine (ptrace(2)). */
