@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/proc.h"
+#include "parasite/reap.h"
 #include "parasite/stub.h"
 
 #define XSTATE_MAX 16384
@@ -538,21 +539,38 @@ int stubs_commit(struct stub_set *s, struct err *e)
 	return 0;
 }
 
+/*
+ * Who is let go first may kill the next while we still trace it. Its death is
+ * ours to take before its parent can, who would wait for ever when we stay to
+ * wait for the root; the root's own is taken by whoever does that.
+ */
 int stubs_release(struct stub_set *s, bool stopped, struct err *e)
 {
+	_cleanup_free_ pid_t *killed = NULL;
+	size_t n_killed = 0, n = 0;
 	struct stub *st;
 	struct stub_thread *th;
 	int r = 0;
+
+	each_stub(s, st)
+		n += st->n_threads;
+	killed = calloc(n + 1, sizeof(*killed));
+	if (!killed)
+		abort();
 
 	each_stub(s, st)
 		each_living(st, th) {
 			/* Those in a stop already return to it. */
 			if (stopped && th->host == driver(st) && !st->stop_sig)
 				kill(st->host, SIGSTOP);
-			/* Who is let go first may have killed the next already. */
-			if (ptrace(PTRACE_DETACH, th->host, 0, 0) && errno != ESRCH && !r)
+			if (!ptrace(PTRACE_DETACH, th->host, 0, 0))
+				continue;
+			if (errno == ESRCH && (st->index || th->host != st->host))
+				killed[n_killed++] = th->host;
+			else if (errno != ESRCH && !r)
 				r = err_sys(e, "let go", "thread %d", th->host);
 		}
+	reap_killed(killed, n_killed);
 	return r;
 }
 
