@@ -522,7 +522,7 @@ static void drop(struct checkpoint *c)
 	model_free(c->m);
 }
 
-#define ATTEMPTS 4
+#define ATTEMPTS 6
 #define ATTEMPT_PAUSE_US 20000
 
 /*
