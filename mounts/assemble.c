@@ -31,13 +31,14 @@
 	 MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW)
 #define PTR(s) ((uintptr_t)prog_strdup(p, s))
 
-static void emit_attr(struct prog *p, const struct mnt *m, size_t call)
+/* An unbindable one cannot be copied again: @last says that it will not be. */
+static void emit_attr(struct prog *p, const struct mnt *m, size_t call, bool last)
 {
 	uint64_t set = mnt_attr_of_flags(m->flags);
 	struct mount_attr attr = {
 		.attr_set = set,
 		.attr_clr = (ATTR_ALL & ~set) | MOUNT_ATTR__ATIME,
-		.propagation = m->unbindable ? MS_UNBINDABLE : MS_PRIVATE,
+		.propagation = last && m->unbindable ? MS_UNBINDABLE : MS_PRIVATE,
 	};
 
 	prog_call(p, "mount: flags", SYS_mount_setattr, 0, PTR(""), AT_EMPTY_PATH,
@@ -53,7 +54,7 @@ static void emit_copy(struct maker *mk, struct mnt *mnt)
 
 	prog_call(p, pool_printf(mk->m->pool, "copy for %s", mnt->point), SYS_open_tree, AT_FDCWD,
 		  PTR(path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	emit_attr(p, mnt, call);
+	emit_attr(p, mnt, call, model_has_own_ns(mk->m, NS_USER) && mnt->parent);
 	maker_want(mk, call, &mnt->source_fd);
 }
 
@@ -62,13 +63,11 @@ static void emit_outer_peers(struct maker *mk, struct mounts_state *s)
 	for (size_t i = 0; i < s->n_groups; i++) {
 		struct mnt_group *g = &s->groups[i];
 		struct prog *p = mk->p;
-		const struct mnt *w = g->widest;
 
 		if (!g->outer_shared)
 			continue;
 		g->call = p->n;
-		prog_call(p, "mount: peer of ours", SYS_open_tree, AT_FDCWD,
-			  PTR(w->given ? w->given : mnt_source_path(mk->m->pool, w)),
+		prog_call(p, "mount: peer of ours", SYS_open_tree, AT_FDCWD, PTR(g->path),
 			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		maker_want(mk, g->call, &g->fd);
 		g->done = true;
@@ -206,6 +205,7 @@ static void emit_copied(struct maker *mk, struct mnt *mnt, struct piece *pc)
 	pc->call = p->n;
 	prog_call(p, pool_printf(mk->m->pool, "copy for %s", mnt->point), SYS_open_tree, slot,
 		  PTR(""), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	emit_attr(p, mnt, pc->call, true);
 	maker_want(mk, pc->call, &mnt->fd);
 }
 
@@ -234,7 +234,7 @@ static void emit_piece(struct maker *mk, struct mnt *mnt, struct piece *pc)
 		  PTR(mnt->root + 1),
 		  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW |
 			  (mnt->root[1] ? 0 : AT_EMPTY_PATH));
-	emit_attr(p, mnt, pc->call);
+	emit_attr(p, mnt, pc->call, true);
 	maker_want(mk, pc->call, &mnt->fd);
 }
 

@@ -35,23 +35,36 @@ struct mnt_group *mnt_group_of(const struct mounts_state *s, const struct mnt *m
 	return NULL;
 }
 
-/* The member whose source shows what all others do; of the tree's own any will do. */
-static struct mnt *widest_of(const struct mounts_state *s, const struct mnt_group *g,
-			     struct mnt *first)
+/* All that belong to it show parts of what lies below @root of their filesystem. */
+static bool covers(const struct mounts_state *s, const struct mnt_group *g, const char *root)
 {
-	if (first->yard)
-		return first;
-	for (size_t i = 0; i < s->tree.n; i++) {
-		struct mnt *c = s->tree.v[i];
-		bool widest = belongs(g, c) && (!g->id || c->shared == g->id);
+	for (size_t i = 0; i < s->tree.n; i++)
+		if (belongs(g, s->tree.v[i]) && !mnt_path_below(s->tree.v[i]->root, root))
+			return false;
+	return true;
+}
 
-		for (size_t k = 0; widest && k < s->tree.n; k++)
-			if (belongs(g, s->tree.v[k]))
-				widest = mnt_path_below(s->tree.v[k]->root, c->root);
-		if (widest)
-			return c;
+/*
+ * What the donor is a copy of: the member whose source shows what all others do,
+ * or else the mount of ours below which they all lie; of the tree's own any.
+ */
+static void choose_donor(struct model *m, const struct mounts_state *s, struct mnt_group *g,
+			 struct mnt *first)
+{
+	for (size_t i = 0; i < s->tree.n && !g->widest; i++) {
+		struct mnt *c = s->tree.v[i];
+
+		if (!belongs(g, c) || (g->id && c->shared != g->id))
+			continue;
+		if (first->yard)
+			g->widest = first;
+		else if (covers(s, g, c->root))
+			g->path = c->given ? c->given : mnt_source_path(m->pool, c);
+		else if (!c->given && c->source_mnt && covers(s, g, c->source_mnt->root))
+			g->path = c->source_mnt->point;
+		if (g->path)
+			g->widest = c;
 	}
-	return NULL;
 }
 
 static void group_add(struct model *m, struct mounts_state *s, struct mnt *mnt,
@@ -67,7 +80,14 @@ static void group_add(struct model *m, struct mounts_state *s, struct mnt *mnt,
 
 	if ((!mnt->shared && !mnt->master) || mnt_group_of(s, mnt))
 		return;
-	g.widest = !g.id && g.outer_slave ? mnt : widest_of(s, &g, mnt);
+	if (!g.id && g.outer_slave) {
+		g.widest = mnt;
+		g.path = mnt->given	 ? mnt->given :
+			 mnt->source_mnt ? mnt_source_path(m->pool, mnt) :
+					   NULL;
+	} else {
+		choose_donor(m, s, &g, mnt);
+	}
 	if (!g.widest)
 		mnt_problem(problems, mnt, NULL,
 			    "no mount of its peer group shows what all others do");
@@ -112,7 +132,7 @@ static void emit_set(struct prog *p, size_t of, unsigned propagation)
 	prog_ref(p, of, 0);
 }
 
-static void emit_clone(struct model *m, struct prog *p, const struct mnt_group *g, int yard)
+static void emit_clone(struct prog *p, const struct mnt_group *g, int yard)
 {
 	const struct mnt *w = g->widest;
 
@@ -126,10 +146,8 @@ static void emit_clone(struct model *m, struct prog *p, const struct mnt_group *
 			  (uintptr_t)prog_strdup(p, ""),
 			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	} else {
-		const char *path = w->given ? w->given : mnt_source_path(m->pool, w);
-
 		prog_call(p, "mount: peer group", SYS_open_tree, AT_FDCWD,
-			  (uintptr_t)prog_strdup(p, path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+			  (uintptr_t)prog_strdup(p, g->path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	}
 }
 
@@ -148,7 +166,7 @@ static void emit_group(struct maker *mk, struct mounts_state *s, struct mnt_grou
 				   -1;
 
 		g->call = p->n;
-		emit_clone(mk->m, p, g, yard);
+		emit_clone(p, g, yard);
 	}
 	if (!g->outer_shared) {
 		/* Of our copy it is a slave already. */

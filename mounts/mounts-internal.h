@@ -122,9 +122,10 @@ struct mounts_state {
  */
 struct mnt_group {
 	uint32_t id, master; /* id 0: of slaves only */
-	struct mnt *widest; /* shows what all that belong to it show; of our own filesystems: any */
-	bool outer_shared;  /* of ours, which the tree's are peers of */
-	bool outer_slave;   /* its master is outside of the tree */
+	struct mnt *widest;  /* the member that stands for all */
+	const char *path;    /* of ours, shows all that members do; NULL: made in the tree */
+	bool outer_shared;   /* of ours, which the tree's are peers of */
+	bool outer_slave;    /* its master is outside of the tree */
 	struct mnt_group *master_group;
 	size_t call;
 	int fd;
