@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "image/image.h"
+#include "model/images_expect.h"
 #include "nsops/ipc-internal.h"
 
 #define NS_ID 11
@@ -88,8 +89,9 @@ static void put(struct image_dir *d, enum image_id id, const ProtobufCMessage *c
 	assert_int_equal(image_out_close(o, &e), 0);
 }
 
-static void subject_write(struct subject *s, const char *path)
+static void subject_write(void *subject, const char *path)
 {
+	struct subject *s = subject;
 	const ProtobufCMessage *var = &s->var.base, *sem = &s->sem.base;
 	const ProtobufCMessage *shm[2] = { &s->shm[0].base, &s->shm[1].base };
 	const ProtobufCMessage *msg[2] = { &s->queue.base, &s->msg.base };
@@ -109,7 +111,7 @@ static void subject_write(struct subject *s, const char *path)
 	pool_free(pool);
 }
 
-static void check_right(const struct model *m)
+static void check_right(void *subject, struct model *m)
 {
 	const struct ipc_state *s = m->ipc_state;
 
@@ -123,29 +125,18 @@ static void check_right(const struct model *m)
 	assert_true(ipc_arena_need(m) > 0);
 }
 
+static int read_it(struct model *m, struct err *e)
+{
+	struct ns ns = { .type = NS_IPC, .id = NS_ID };
+
+	return ipc_read(m, &ns, e);
+}
+
 static void expect(struct subject *s, const char *want)
 {
-	char path[] = "/tmp/stasis-test-XXXXXX", cmd[64];
-	struct model *m = model_new(NULL);
-	struct ns ns = { .type = NS_IPC, .id = NS_ID };
-	struct err e = { 0 };
-	bool foreign;
-	int r;
+	static const struct images_case c = { 1, subject_write, read_it, check_right };
 
-	assert_non_null(mkdtemp(path));
-	subject_write(s, path);
-	assert_int_equal(image_dir_open(&m->dir, path, m->pool, &foreign, &e), 0);
-	r = ipc_read(m, &ns, &e);
-	if (want && (!r || !strstr(e.why, want)))
-		fail_msg("want \"%s\", got %d: %s", want, r, e.why);
-	if (!want && r)
-		fail_msg("%s: %s", e.object, e.why);
-	if (!want)
-		check_right(m);
-	image_dir_free(m->dir);
-	model_free(m);
-	snprintf(cmd, sizeof(cmd), "rm -r %s", path);
-	assert_int_equal(system(cmd), 0);
+	images_expect(&c, s, want);
 }
 
 #define BAD(change, want)                                                                          \

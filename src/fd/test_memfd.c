@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "fd/file_kind.h"
+#include "model/images_expect.h"
 
 #define PID 7
 
@@ -45,8 +46,9 @@ static void put(struct image_dir *d, enum image_id id, unsigned long num,
 	assert_int_equal(image_out_close(o, &e), 0);
 }
 
-static void subject_write(struct subject *s, const char *path)
+static void subject_write(void *subject, const char *path)
 {
+	struct subject *s = subject;
 	const ProtobufCMessage *inodes[2] = { &s->inode[0].base, &s->inode[1].base }, *one;
 	FdinfoEntry fd = FDINFO_ENTRY__INIT;
 	FileEntry fe = FILE_ENTRY__INIT;
@@ -68,32 +70,18 @@ static void subject_write(struct subject *s, const char *path)
 	pool_free(pool);
 }
 
+static void check_right(void *subject, struct model *m)
+{
+	assert_int_equal(m->n_shmems, 2);
+	assert_int_equal(m->shmems[0]->shmid, 70);
+	assert_non_null(m->shmems[0]->make);
+}
+
 static void expect(struct subject *s, const char *want)
 {
-	char path[] = "/tmp/stasis-test-XXXXXX", cmd[64];
-	struct model *m = model_new(NULL);
-	struct err e = { 0 };
-	bool foreign;
-	int r;
+	static const struct images_case c = { PID, subject_write, fd_read, check_right };
 
-	assert_non_null(mkdtemp(path));
-	subject_write(s, path);
-	model_task_new(m, NULL)->pid = PID;
-	assert_int_equal(image_dir_open(&m->dir, path, m->pool, &foreign, &e), 0);
-	r = fd_read(m, &e);
-	if (want && (!r || !strstr(e.why, want)))
-		fail_msg("want \"%s\", got %d: %s", want, r, e.why);
-	if (!want && r)
-		fail_msg("%s: %s", e.object, e.why);
-	if (!want) {
-		assert_int_equal(m->n_shmems, 2);
-		assert_int_equal(m->shmems[0]->shmid, 70);
-		assert_non_null(m->shmems[0]->make);
-	}
-	image_dir_free(m->dir);
-	model_free(m);
-	snprintf(cmd, sizeof(cmd), "rm -r %s", path);
-	assert_int_equal(system(cmd), 0);
+	images_expect(&c, s, want);
 }
 
 #define BAD(change, want)                                                                          \

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "fd/lock.h"
+#include "model/images_expect.h"
 
 #define PID 7
 
@@ -193,8 +194,9 @@ static void put(struct image_dir *d, enum image_id id, unsigned num,
 	assert_int_equal(image_out_close(o, &e), 0);
 }
 
-static void subject_write(const struct subject *s, const char *path)
+static void subject_write(void *subject, const char *path)
 {
+	struct subject *s = subject;
 	const ProtobufCMessage *v[12], *g[2] = { &s->ghost.base, &s->chunk.base };
 	const ProtobufCMessage *pd = &s->pipe_data.base, *rm = &s->remap.base,
 			       *pk = &s->packet.base, *lk = &s->lock.base;
@@ -219,33 +221,18 @@ static void subject_write(const struct subject *s, const char *path)
 	pool_free(pool);
 }
 
-/* Read @s; NULL: it is right, else what the refusal says. */
-static void expect(const struct subject *s, const char *want)
+static void check_right(void *subject, struct model *m)
 {
-	char path[] = "/tmp/stasis-test-XXXXXX", cmd[64];
-	struct model *m = model_new(NULL);
-	struct err e = { 0 };
-	bool foreign;
-	int r;
+	assert_int_equal(m->root->n_fds, ((const struct subject *)subject)->n_fds);
+	for (size_t i = 1; i < m->root->n_fds; i++)
+		assert_true(m->root->fds[i - 1].fd < m->root->fds[i].fd);
+}
 
-	assert_non_null(mkdtemp(path));
-	subject_write(s, path);
-	model_task_new(m, NULL)->pid = PID;
-	assert_int_equal(image_dir_open(&m->dir, path, m->pool, &foreign, &e), 0);
-	r = fd_read(m, &e);
-	if (want && (!r || !strstr(e.why, want)))
-		fail_msg("want \"%s\", got %d: %s", want, r, e.why);
-	if (!want && r)
-		fail_msg("%s: %s", e.object, e.why);
-	if (!want) {
-		assert_int_equal(m->root->n_fds, s->n_fds);
-		for (size_t i = 1; i < s->n_fds; i++)
-			assert_true(m->root->fds[i - 1].fd < m->root->fds[i].fd);
-	}
-	image_dir_free(m->dir);
-	model_free(m);
-	snprintf(cmd, sizeof(cmd), "rm -r %s", path);
-	assert_int_equal(system(cmd), 0);
+static void expect(struct subject *s, const char *want)
+{
+	static const struct images_case c = { PID, subject_write, fd_read, check_right };
+
+	images_expect(&c, s, want);
 }
 
 #define BAD(change, want)                                                                          \

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fd/file_kind.h"
+#include "model/images_expect.h"
 
 #define PID 7
 
@@ -70,33 +71,26 @@ static void put(struct image_dir *d, enum image_id id, unsigned num, const Proto
 	assert_int_equal(image_out_close(o, &e), 0);
 }
 
-/* Read @s; NULL: it is right, else what the refusal says. */
-static void expect(const struct subject *s, const char *want)
+static void subject_write(void *subject, const char *path)
 {
-	char path[] = "/tmp/stasis-test-XXXXXX", cmd[64];
-	struct model *m = model_new(NULL);
+	struct subject *s = subject;
+	struct pool *pool = pool_new();
 	struct image_dir *d;
 	struct err e = { 0 };
-	bool foreign;
-	int r;
 
-	assert_non_null(mkdtemp(path));
-	assert_int_equal(image_dir_create(&d, path, m->pool, &e), 0);
+	assert_int_equal(image_dir_create(&d, path, pool, &e), 0);
 	put(d, IMG_FILES, 0, &s->file.base);
 	put(d, IMG_FDINFO, PID, NULL);
 	assert_int_equal(image_dir_commit(d, false, &e), 0);
 	image_dir_free(d);
-	model_task_new(m, NULL)->pid = PID;
-	assert_int_equal(image_dir_open(&m->dir, path, m->pool, &foreign, &e), 0);
-	r = fd_read(m, &e);
-	if (want && (!r || !strstr(e.why, want)))
-		fail_msg("want \"%s\", got %d: %s", want, r, e.why);
-	if (!want && r)
-		fail_msg("%s: %s", e.object, e.why);
-	image_dir_free(m->dir);
-	model_free(m);
-	snprintf(cmd, sizeof(cmd), "rm -r %s", path);
-	assert_int_equal(system(cmd), 0);
+	pool_free(pool);
+}
+
+static void expect(struct subject *s, const char *want)
+{
+	static const struct images_case c = { PID, subject_write, fd_read, NULL };
+
+	images_expect(&c, s, want);
 }
 
 #define BAD(change, want)                                                                          \
