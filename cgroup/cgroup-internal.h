@@ -61,6 +61,8 @@ int hierarchy_dir_of(const struct hierarchy *h, pid_t pid, pid_t tid, char *buf,
 int hierarchy_dir_parse(const struct hierarchy *h, const char *text, pid_t pid, char *buf,
 			size_t size, struct err *e);
 bool path_is_inside(const char *dir, const char *parent);
+/* In place, from how mountinfo writes it. */
+char *path_unescape(char *path);
 /* Cut the last component off; false when there is none. */
 bool path_up(char *dir);
 
@@ -91,6 +93,13 @@ struct freeze_record {
 	uint32_t v2;
 	uint32_t thawed; /* UNDO_REFREEZE: we have thawed it for a while */
 	char dir[CGROUP_PATH];
+};
+
+/* Record of UNDO_CGROUP_PROP: a property that a cgroup which is not ours had before. */
+struct prop_record {
+	char dir[CGROUP_PATH];
+	char name[128];
+	char value[256];
 };
 
 /* Record of UNDO_MOVE_BACK: everything in temp goes to source. */

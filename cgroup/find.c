@@ -39,6 +39,13 @@ static bool unescape(const char *from, size_t n, char *to, size_t size)
 	return true;
 }
 
+char *path_unescape(char *path)
+{
+	if (!unescape(path, strlen(path), path, strlen(path) + 1))
+		*path = '\0';
+	return path;
+}
+
 /* The @n-th blank-separated field of a line, or NULL. */
 static const char *field(const char *line, const char *end, int n, size_t *len)
 {

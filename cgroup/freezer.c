@@ -288,6 +288,45 @@ bool freezer_is_v2(const struct freezer *f)
 	return f->h.ops && f->h.ops->v2;
 }
 
+/* The part that is the cgroup @path, or NULL. */
+static const struct part *part_at(const struct freezer *f, bool v2, const char *path)
+{
+	const char *rest = path;
+	size_t mount = strlen(f->h.mount);
+
+	if (!f->h.ops || f->h.ops->v2 != v2 || !path_is_inside(path, f->h.root))
+		return NULL;
+	if (strcmp(f->h.root, "/"))
+		rest += strlen(f->h.root);
+	for (size_t i = 0; i < f->n_parts; i++)
+		if (!strncmp(f->parts[i].dir, f->h.mount, mount) &&
+		    !strcmp(f->parts[i].dir + mount, strcmp(rest, "/") ? rest : ""))
+			return &f->parts[i];
+	return NULL;
+}
+
+bool freezer_source(const struct freezer *f, bool v2, const char *path, char *buf, size_t size)
+{
+	const struct part *p = part_at(f, v2, path);
+	const struct move_record *rec;
+
+	if (!p || !p->temp || !p->je_move)
+		return false;
+	rec = (const void *)p->je_move->data;
+	snprintf(buf, size, "%s%s", strcmp(f->h.root, "/") ? f->h.root : "",
+		 rec->source + strlen(f->h.mount));
+	if (!*buf)
+		snprintf(buf, size, "/");
+	return true;
+}
+
+int freezer_state_before(const struct freezer *f, bool v2, const char *path)
+{
+	const struct part *p = part_at(f, v2, path);
+
+	return p ? p->adopted : -1;
+}
+
 bool freezer_was_frozen(const struct freezer *f)
 {
 	for (size_t i = 0; i < f->n_parts; i++)

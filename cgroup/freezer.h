@@ -51,6 +51,10 @@ bool freezer_has(struct freezer *f, pid_t pid);
 /* The error about one that it has not. */
 int freezer_escaped(pid_t pid, struct err *e);
 bool freezer_is_v2(const struct freezer *f);
+/* Of the cgroup @path of one hierarchy: true when it was made for the freeze; @buf: where its tasks came from. */
+bool freezer_source(const struct freezer *f, bool v2, const char *path, char *buf, size_t size);
+/* 1: the caller had it frozen, 0: it is frozen by us only, -1: by neither. */
+int freezer_state_before(const struct freezer *f, bool v2, const char *path);
 /* The caller had it frozen. */
 bool freezer_was_frozen(const struct freezer *f);
 /*
@@ -62,7 +66,7 @@ int freezer_end(struct freezer *f, bool gone, struct err *e);
 
 /* Journal undo of UNDO_THAW, UNDO_REFREEZE, UNDO_MOVE_BACK (struct undo_kind's). */
 extern const struct undo_kind freezer_undo_thaw, freezer_undo_refreeze, freezer_undo_move_back,
-	cgroup_undo_rmdir, cgroup_undo_kill;
+	cgroup_undo_rmdir, cgroup_undo_kill, cgroup_undo_prop;
 
 /* A freezer for the watchdog's cure, from the journal of the dead: the cgroup named by its records. */
 int freezer_from_journal(struct freezer **ret, struct journal *j, struct err *e);

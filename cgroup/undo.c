@@ -143,6 +143,32 @@ static int undo_cgroup_kill(struct journal *j, struct journal_entry *const *v, s
 	return first;
 }
 
+static int undo_prop(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct prop_record *rec = (const void *)v[i]->data;
+		struct err one = { 0 };
+
+		if (v[i]->len < sizeof(*rec) || !path_ok(rec->dir, sizeof(rec->dir)) ||
+		    !memchr(rec->name, 0, sizeof(rec->name)) ||
+		    !memchr(rec->value, 0, sizeof(rec->value)) || strchr(rec->name, '/') ||
+		    access(rec->dir, F_OK))
+			continue;
+		keep_first(&first,
+			   cgroup_file_write(rec->dir, rec->name, *rec->value ? rec->value : "\n",
+					     &one),
+			   e, &one);
+	}
+	return first;
+}
+
+const struct undo_kind cgroup_undo_prop = {
+	.id = UNDO_CGROUP_PROP,
+	.name = "set properties of cgroups back",
+	.undo = undo_prop,
+};
 const struct undo_kind freezer_undo_thaw = {
 	.id = UNDO_THAW,
 	.name = "thaw",

@@ -4,7 +4,8 @@
  *
  * Makes a cgroup NAME in the v1 freezer hierarchy and in the v2 hierarchy,
  * where they exist (paths in CASE_V1 and CASE_V2; when these are set already,
- * below them, so that an outer supervisor can sweep for an inner one). Every orphan of the command
+ * below them, so that an outer supervisor can sweep for an inner one). The outermost one makes NAME
+ * in every other v1 hierarchy too: CASE_CG, for cases about limits. Every orphan of the command
  * becomes ours (subreaper) and is reaped at once, as an init would. The outermost
  * one takes a mount namespace of its own: no case can touch the host's mounts,
  * whatever it does. When the
@@ -27,7 +28,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OTHERS 16
+
 static char cgroups[2][512];
+static char others[OTHERS][512];
+static int n_others;
 static volatile sig_atomic_t told;
 
 static void on_signal(int sig)
@@ -46,6 +51,7 @@ static void make_cgroups(const char *name)
 {
 	const char *outer[2] = { getenv("CASE_V1"), getenv("CASE_V2") };
 	FILE *f = setmntent("/proc/self/mounts", "r");
+	int outermost = !getenv("CASE_CG");
 	struct mntent *m;
 
 	while (f && (m = getmntent(f))) {
@@ -53,7 +59,15 @@ static void make_cgroups(const char *name)
 
 		if (v2 || (!strcmp(m->mnt_type, "cgroup") && hasmntopt(m, "freezer")))
 			make_cgroup(v2, outer[v2] ? outer[v2] : m->mnt_dir, name);
+		else if (outermost && !strcmp(m->mnt_type, "cgroup") && n_others < OTHERS) {
+			char *dir = others[n_others];
+
+			snprintf(dir, sizeof(others[0]), "%s/%s", m->mnt_dir, name);
+			n_others += !mkdir(dir, 0755);
+		}
 	}
+	if (outermost)
+		setenv("CASE_CG", name, 1);
 	if (f)
 		endmntent(f);
 	if (cgroups[0][0])
@@ -124,6 +138,8 @@ static void end_all(void)
 
 		sweep(cgroups[0], 0);
 		sweep(cgroups[1], 0);
+		for (int i = 0; i < n_others; i++)
+			sweep(others[i], 0);
 		kill_listed(children);
 		while ((pid = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
 			;
@@ -136,6 +152,8 @@ static void end_all(void)
 
 		sweep(cgroups[0], 1);
 		sweep(cgroups[1], 1);
+		for (int i = 0; i < n_others; i++)
+			sweep(others[i], 1);
 		if ((!cgroups[0][0] || access(cgroups[0], F_OK)) &&
 		    (!cgroups[1][0] || access(cgroups[1], F_OK)))
 			return;

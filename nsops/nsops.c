@@ -31,8 +31,7 @@ const struct ns_kind ns_kinds[NS_TYPES] = {
 	[NS_NET] = { NS_NET, "net", CLONE_NEWNET, IDS(net_ns_id), NULL },
 	[NS_IPC] = { NS_IPC, "ipc", CLONE_NEWIPC, IDS(ipc_ns_id), NULL },
 	[NS_UTS] = { NS_UTS, "uts", CLONE_NEWUTS, IDS(uts_ns_id), NULL },
-	[NS_CGROUP] = { NS_CGROUP, "cgroup", CLONE_NEWCGROUP, IDS(cgroup_ns_id),
-			"cgroup namespaces are not supported yet" },
+	[NS_CGROUP] = { NS_CGROUP, "cgroup", CLONE_NEWCGROUP, IDS(cgroup_ns_id), NULL },
 	[NS_TIME] = { NS_TIME, "time", CLONE_NEWTIME, IDS(time_ns_id), NULL },
 };
 
@@ -354,7 +353,8 @@ uint64_t ns_clone_flags(const struct model *m)
 
 	for (size_t i = 0; i < NS_TYPES; i++)
 		/* Whoever is born into a time namespace can no longer set its clocks: ns_birth(). */
-		if (i != NS_TIME && model_has_own_ns(m, ns_kinds[i].type))
+		/* A cgroup namespace's root is where its maker is: unshared by the root when it is there. */
+		if (i != NS_TIME && i != NS_CGROUP && model_has_own_ns(m, ns_kinds[i].type))
 			flags |= ns_kinds[i].clone_flag;
 	return flags;
 }

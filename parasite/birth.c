@@ -274,6 +274,10 @@ static long spawn_alone(struct stub_set *s, const struct stub_birth *b, struct e
 	to_free = own.v;
 	if (r)
 		return r;
+	if (b->cgroup >= 0) {
+		c->flags |= CLONE_INTO_CGROUP;
+		c->cgroup = (uint64_t)b->cgroup;
+	}
 	had_rseq = rseq && !syscall(SYS_rseq, rseq, RSEQ_SIZE, 1 /* unregister */, RSEQ_SIG);
 	own_maps_advise(&own, MADV_DONTFORK);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));

@@ -113,6 +113,7 @@ struct stub_birth {
 	 * CLONE_NEWNS; else NULL). Descriptors that it opens are ours.
 	 */
 	struct prog *outer;
+	int cgroup; /* of v2, to be born into: CLONE_INTO_CGROUP; negative: ours */
 	/* Who makes the user namespace: a user of ours, and the groups that stay. */
 	uint32_t owner;
 	const uint32_t *groups;

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/watchdog.h"
+#include "cgroup/cgroup.h"
 #include "cgroup/freezer.h"
 #include "freeze_glue.h"
 #include "hooks/hooks.h"
@@ -410,6 +411,8 @@ static int step_namespaces(void *ctx, struct err *e)
 
 	if (!r)
 		r = mounts_dump(m, e);
+	if (!r)
+		r = cgroups_dump(m, c->freezer, e);
 	if (!r && model_has_own_ns(m, NS_NET)) {
 		r = ns_socket(m->root->host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE,
 			      &sock, e);

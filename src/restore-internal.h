@@ -44,4 +44,10 @@ int restore_maker_empty(struct restore *r, struct err *e);
 /* A mount tree that is put together from pieces, once those are there and filled. */
 int restore_mounts(struct restore *r, struct err *e);
 
+/* restore-cgroups.c; the first and the last are steps. */
+int restore_cgroups(void *ctx, struct err *e);
+/* Whoever does not belong where the root was born. */
+int restore_place_born(struct restore *r, struct err *e);
+int restore_limits(void *ctx, struct err *e);
+
 #endif

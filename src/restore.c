@@ -25,6 +25,7 @@
 #include "base/journal.h"
 #include "base/log.h"
 #include "base/watchdog.h"
+#include "cgroup/cgroup.h"
 #include "hooks/hooks.h"
 #include "image/image.h"
 #include "model/build.h"
@@ -87,6 +88,8 @@ static int step_images(void *ctx, struct err *e)
 		x = mounts_read(m, e);
 	if (!x)
 		x = netns_read(m, e);
+	if (!x)
+		x = cgroups_read(m, e);
 	r->hooks.images_fd = x ? -1 : image_dir_fd(m->dir);
 	return x;
 }
@@ -134,6 +137,8 @@ static int step_check(void *ctx, struct err *e)
 		x = task_privileges(r->m, r->problems, e);
 	if (!x)
 		x = mounts_check(r->m, r->problems, e);
+	if (!x)
+		x = cgroups_check(r->m, r->problems, e);
 	return x ? x : too_many(r, "restore", e);
 }
 
@@ -215,6 +220,7 @@ static int step_birth(void *ctx, struct err *e)
 		.flags = ns_clone_flags(m) | (r->o->restore_sibling ? CLONE_PARENT : 0),
 		.set_pid = true,
 		.alone = m->n_cttys > 0,
+		.cgroup = -EBADF,
 		.owner = m->has_user_owner ? m->user_owner : geteuid(),
 		.groups = m->kept_groups,
 		.n_groups = m->n_kept_groups,
@@ -235,8 +241,14 @@ static int step_birth(void *ctx, struct err *e)
 	prog_init(&first, &r->stubs->arena);
 	if (!x)
 		x = ns_birth(m, &first, e);
+	if (!x && model_has_own_ns(m, NS_CGROUP))
+		/* Its root is where the caller is. */
+		prog_call(&first, "make the cgroup namespace", SYS_unshare, CLONE_NEWCGROUP);
+	if (!x)
+		x = cgroups_enter(m, &b.cgroup, e);
 	if (!x)
 		x = stubs_birth(r->stubs, &b, e);
+	cgroups_leave(m);
 	if (!x)
 		outer_take(&mk);
 	prog_free(&outer);
@@ -276,6 +288,8 @@ static int step_namespaces(void *ctx, struct err *e)
 	int x = stubs_born(r->stubs, e);
 
 	r->t_forked = now_us();
+	if (!x)
+		x = restore_place_born(r, e);
 	if (x || !has_own_namespaces(r))
 		return x;
 	x = hook(r, HOOK_SETUP_NAMESPACES, e);
@@ -322,7 +336,8 @@ static int step_terminals(void *ctx, struct err *e)
 	fds = pool_alloc(m->pool, m->n_cttys * sizeof(*fds));
 	for (size_t i = 0; i < m->n_cttys; i++)
 		fds[i] = m->cttys[i].fd;
-	return stubs_grow(r->stubs, fds, m->n_cttys, e);
+	x = stubs_grow(r->stubs, fds, m->n_cttys, e);
+	return x ? x : restore_place_born(r, e);
 }
 
 static int step_objects(void *ctx, struct err *e)
@@ -369,6 +384,8 @@ static int step_seize(void *ctx, struct err *e)
 	struct restore *r = ctx;
 	int x = stubs_find(r->stubs, model_has_own_ns(r->m, NS_PID), e);
 
+	if (!x)
+		x = cgroups_place(r->m, true, e);
 	if (!x)
 		x = fd_place_late(r->m, r->stubs, r->root_fd, e);
 	if (!x)
@@ -460,6 +477,7 @@ static const struct step steps[] = {
 	{ "check the target", step_check, NULL },
 	{ "hook pre-restore", step_pre_restore, NULL },
 	{ "plan", step_arena, undo_arena },
+	{ "cgroups", restore_cgroups, NULL },
 	{ "grow the tree", step_birth, NULL },
 	{ "namespaces", step_namespaces, NULL },
 	{ "terminals", step_terminals, undo_terminals },
@@ -468,6 +486,7 @@ static const struct step steps[] = {
 	/* Credentials drop here, so everything that needs privilege comes before. */
 	{ "last words", step_seize, NULL },
 	{ "registers", step_dress, NULL },
+	{ "limits", restore_limits, NULL },
 	{ "hook post-restore", step_post_restore, NULL },
 	/* Nothing below may fail: from the commit on the tasks outlive us. */
 	{ "commit", step_commit, NULL },
@@ -492,6 +511,11 @@ static int let_go(struct restore *r, pid_t *ret_root, int *ret_status, struct er
 	int x;
 
 	cancel_ignore();
+	/* They are held by us: frozen here they do not run before. */
+	if (cgroups_freeze(r->m, &late)) {
+		log_warn("%s %s: %s", late.op, late.object, late.why);
+		err_clear(&late);
+	}
 	x = stubs_release(r->stubs, r->o->leave_stopped, e);
 	if (x)
 		return x;
@@ -546,6 +570,7 @@ int restore_run(const struct options *o, struct err_list *problems, pid_t *ret_r
 	}
 	if (r.root_fd >= 0)
 		close(r.root_fd);
+	cgroups_close(r.m);
 	image_dir_free(r.m->dir);
 	model_free(r.m);
 	return x;

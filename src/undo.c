@@ -246,6 +246,7 @@ const struct undo_kind *const undo_kinds[] = {
 	&freezer_undo_move_back,
 	&cgroup_undo_rmdir,
 	&cgroup_undo_kill,
+	&cgroup_undo_prop,
 	&kill_process,
 	&unlink_file,
 	&unfinished_images,

@@ -28,6 +28,7 @@
  *	// cflags: -pthread		for compiling it
  *	// dump: --option ...		added to the dump; likewise "restore:"
  *	// pause: SECONDS		between each dump and its restore
+ *	// cgroups: removed		what it made below CASE_V1, CASE_V2 and CASE_CG goes before each restore
  *	// changes: by itself		processes end while it waits: not compared around a dump
  *	// refuse: TEXT			the dump must be refused, naming TEXT
  *	// kinds: NAME ...		entries of the kind tables that it covers

@@ -1,5 +1,5 @@
 # For the scripts in this directory: bad input of one sort each. A script fails by `die`, skips by `skip`.
-# Given by conformance/run: T (scratch directory), HERE, STASIS, BUILD, CASE_V1 and CASE_V2 (own cgroups).
+# Given by conformance/run: T (scratch directory), HERE, STASIS, BUILD, CASE_V1 and CASE_V2 (own cgroups), CASE_CG (path of one in every other v1 hierarchy).
 set -u
 deadline=${deadline:-20}
 . "$HERE/lib.sh"

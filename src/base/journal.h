@@ -22,18 +22,19 @@ struct err;
 /* The numbers are stored: append only. */
 enum undo_kind_id {
 	UNDO_NONE = 0,
-	UNDO_CURE = 1,	      /* a thread with foreign registers (parasite/) */
-	UNDO_THAW = 2,	      /* a cgroup frozen by us (cgroup/) */
-	UNDO_REFREEZE = 3,    /* a caller's frozen cgroup that we thawed (cgroup/) */
-	UNDO_MOVE_BACK = 4,   /* tasks moved to another cgroup (cgroup/) */
-	UNDO_RMDIR = 5,	      /* a directory made by us: cgroup, mount point */
-	UNDO_UNLINK = 6,      /* a file name made by us */
-	UNDO_KILL = 7,	      /* a process started by us */
-	UNDO_CGROUP_KILL = 8, /* everything in a cgroup made by us (restore) */
-	UNDO_NETLOCK = 9,     /* network lock that the kernel does not undo */
-	UNDO_IMAGES = 10,     /* an image directory with an unfinished checkpoint */
-	UNDO_MQUEUE = 11,     /* messages taken out of a POSIX queue (nsops/) */
-	UNDO_TCP_REPAIR = 12, /* a connection in repair mode (netns/) */
+	UNDO_CURE = 1,	       /* a thread with foreign registers (parasite/) */
+	UNDO_THAW = 2,	       /* a cgroup frozen by us (cgroup/) */
+	UNDO_REFREEZE = 3,     /* a caller's frozen cgroup that we thawed (cgroup/) */
+	UNDO_MOVE_BACK = 4,    /* tasks moved to another cgroup (cgroup/) */
+	UNDO_RMDIR = 5,	       /* a directory made by us: cgroup, mount point */
+	UNDO_UNLINK = 6,       /* a file name made by us */
+	UNDO_KILL = 7,	       /* a process started by us */
+	UNDO_CGROUP_KILL = 8,  /* everything in a cgroup made by us (restore) */
+	UNDO_NETLOCK = 9,      /* network lock that the kernel does not undo */
+	UNDO_IMAGES = 10,      /* an image directory with an unfinished checkpoint */
+	UNDO_MQUEUE = 11,      /* messages taken out of a POSIX queue (nsops/) */
+	UNDO_TCP_REPAIR = 12,  /* a connection in repair mode (netns/) */
+	UNDO_CGROUP_PROP = 13, /* a property of a cgroup that was there before (cgroup/) */
 	UNDO_KINDS
 };
 

@@ -198,6 +198,7 @@ struct model {
 	void *mem_state; /* private to src/mem */
 	void *mnt_state; /* private to mounts */
 	void *ipc_state; /* private to nsops */
+	void *cg_state;	 /* private to cgroup */
 };
 
 struct model *model_new(const struct options *opt);

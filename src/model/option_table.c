@@ -23,7 +23,6 @@
 
 /* What is missing, where several options share it. */
 #define NO_UNIX "unix sockets with a peer outside the tree cannot be saved"
-#define NO_CGROUPS "cgroups of the tree are neither saved nor restored"
 #define NO_EXTERNAL "resources given from outside cannot be named"
 #define NO_NET "only a network namespace with lo alone is handled"
 #define NO_ITERATIVE "there are no iterative dumps"
@@ -81,15 +80,21 @@ const struct option_def option_table[] = {
 	{ "force-irmap", 0, NULL, DUMP, BOOL(force_irmap),
 	  "find what inotify watches by scanning", NULL },
 	{ "irmap-scan-path", 0, "PATH", DUMP, LIST(irmap_scan_paths), "where that scan looks first", NULL },
-	{ "manage-cgroups", 'M', "[MODE]", DUMP | RESTORE, NONE,
-	  "none, props, soft, full, strict or ignore", NO_CGROUPS },
-	{ "cgroup-root", 0, "[CTRL:]PATH", DUMP | RESTORE, NONE,
-	  "root of the saved part, or where to put it", NO_CGROUPS },
-	{ "cgroup-props", 0, "YAML", DUMP, NONE, "extra controllers and properties", NO_CGROUPS },
-	{ "cgroup-props-file", 0, "FILE", DUMP, NONE, "the same from a file", NO_CGROUPS },
-	{ "cgroup-dump-controller", 0, "NAME", DUMP, NONE, "only these controllers", NO_CGROUPS },
-	{ "cgroup-yard", 0, "PATH", DUMP | RESTORE, NONE,
-	  "ready-made directory with the hierarchies mounted", NO_CGROUPS },
+	{ "manage-cgroups", 'M', "[MODE]", DUMP | RESTORE,
+	  CHOICE(manage_cgroups, "soft|none|props|full|strict|ignore"),
+	  "what a restore does about cgroups: none: they must be there; props: they must be there and "
+	  "get the saved properties; soft (default): those that are not there are made, with their "
+	  "properties; full: they are made or set as they were; strict: they must not be there; ignore: "
+	  "tasks stay where stasis runs (a dump with ignore saves none)", NULL },
+	{ "cgroup-root", 0, "[CTRL:]PATH", DUMP | RESTORE, LIST(cgroup_roots),
+	  "dump: the topmost cgroup that is saved; restore: where the topmost saved one goes; for "
+	  "one controller, or for those not named", NULL },
+	{ "cgroup-props", 0, "YAML", DUMP, STR(cgroup_props), "extra controllers and properties", NULL },
+	{ "cgroup-props-file", 0, "FILE", DUMP, STR(cgroup_props_file), "the same from a file", NULL },
+	{ "cgroup-dump-controller", 0, "NAME", DUMP, LIST(cgroup_controllers),
+	  "only these controllers, may be repeated", NULL },
+	{ "cgroup-yard", 0, "PATH", DUMP | RESTORE, STR(cgroup_yard),
+	  "look for mounted hierarchies below this directory only", NULL },
 	{ "freeze-cgroup", 0, "PATH", DUMP | PRE_DUMP, STR(freeze_cgroup),
 	  "freezer cgroup that holds the tree, v1 or v2", NULL },
 	{ "timeout", 0, "SEC", DUMP | RESTORE | CHECK, OPT_UINT, F(timeout), NULL,

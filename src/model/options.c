@@ -172,9 +172,16 @@ static int set_verbosity(struct options *o, const char *value, const char *where
 static int set_choice(char **field, const struct option_def *d, const char *value,
 		      const char *where, struct err *e)
 {
-	size_t len = strlen(value);
 	const char *p;
+	size_t len;
 
+	/* Where the value may be left out, the first one is meant. */
+	if (!value) {
+		free(*field);
+		*field = strndup(d->values, strcspn(d->values, "|"));
+		return *field ? 0 : err_sys(e, "allocate", "%s", where);
+	}
+	len = strlen(value);
 	for (p = d->values; *p; p += strcspn(p, "|"), p += *p == '|') {
 		if (strcspn(p, "|") == len && !strncmp(p, value, len)) {
 			free(*field);

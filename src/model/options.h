@@ -45,6 +45,14 @@ struct options {
 	bool shell_job;
 	uint64_t ghost_limit; /* bytes */
 	char *freeze_cgroup;
+	char *manage_cgroups; /* a mode; NULL: not given */
+	char **cgroup_roots;  /* "[CTRL:]PATH" */
+	size_t n_cgroup_roots;
+	char *cgroup_props; /* the simple YAML of --cgroup-props */
+	char *cgroup_props_file;
+	char **cgroup_controllers; /* only these are saved; none: all */
+	size_t n_cgroup_controllers;
+	char *cgroup_yard;
 	unsigned timeout; /* seconds */
 	char **externals; /* --external, as given */
 	size_t n_externals;

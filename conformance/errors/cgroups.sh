@@ -1,0 +1,181 @@
+# Proves: cgroups of every hierarchy come back with their limits, nested and empty ones too, with owners and modes; what each
+# --manage-cgroups mode does with those that are there and those that are not; nothing is left of a restore that fails.
+. "$HERE/errors/lib.sh"
+[ -n "${CASE_V1:-}" ] && [ -n "${CASE_V2:-}" ] || skip "there is no hybrid hierarchy"
+top=/sys/fs/cgroup
+[ -d "$top/pids/$CASE_CG" ] && [ -d "$top/cpu/$CASE_CG" ] || skip "there are no v1 controllers pids and cpu"
+me=/$CASE_CG/cg-$$/tree
+dirs="$top/pids$me $top/cpu$me $top/memory$me $top/cpuset$me $top/blkio$me $top/devices$me $top/systemd$me $CASE_V1/cg/tree $CASE_V2/cg/tree"
+lines="" # MAJOR:MINOR of a disk, where there is one
+for d in /sys/block/*/dev; do [ -r "$d" ] && lines=$(cat "$d") && break; done
+
+all_dirs() { for d in $dirs; do [ -d "${d%/*/*}" ] && echo "$d"; done; }
+remove() { for d in $(all_dirs); do find "${d%/*}" -depth -type d -exec rmdir {} + 2>/dev/null; done; return 0; }
+trap remove EXIT
+make_all() {
+	local d
+	mkdir -p "$top/devices$me"
+	put "$top/devices$me" devices.deny a
+	for d in "c 1:3 rwm" "c 1:5 r" "c 136:* rw"; do put "$top/devices$me" devices.allow "$d"; done
+	for d in $(all_dirs); do mkdir -p "$d/empty/deep" "$d/in" || die "mkdir $d"; done
+	for d in "$top/cpuset/$CASE_CG" "$top/cpuset${me%/tree}" "$top/cpuset$me" "$top/cpuset$me/in" "$top/cpuset$me/empty"; do
+		[ -d "$d" ] || continue
+		cat "${d%/*}/cpuset.cpus" >"$d/cpuset.cpus"
+		cat "${d%/*}/cpuset.mems" >"$d/cpuset.mems"
+		[ "$d" != "$top/cpuset$me" ] || put "$d" cpuset.cpus 0
+	done
+	put "$top/pids$me" pids.max 77
+	put "$top/pids$me/in" pids.max 33
+	put "$top/pids$me/empty" pids.max 5
+	put "$top/cpu$me" cpu.cfs_period_us 50000
+	put "$top/cpu$me" cpu.cfs_quota_us 40000
+	put "$top/cpu$me" cpu.shares 333
+	put "$top/memory$me" memory.limit_in_bytes 268435456
+	put "$top/memory$me" memory.memsw.limit_in_bytes 536870912
+	put "$top/memory$me" memory.swappiness 7
+	put "$top/memory$me" memory.oom_control 1
+	[ -z "$lines" ] || put "$top/blkio$me" blkio.throttle.read_bps_device "$lines 1048576"
+	put "$top/systemd$me" notify_on_release 1
+	put "$CASE_V2/cg/tree" cgroup.max.descendants 12
+	put "$CASE_V2/cg/tree/empty" cgroup.max.depth 3
+	chown 1234:2345 "$top/pids$me/in" "$top/pids$me/in/cgroup.procs" "$CASE_V2/cg/tree/in" "$CASE_V2/cg/tree/in/cgroup.threads"
+	chmod 700 "$top/pids$me/empty"
+	chmod 664 "$top/pids$me/in/pids.max"
+}
+put() { [ ! -e "$1/$2" ] || echo "$3" >"$1/$2" || die "cannot write $3 to $1/$2"; }
+# All that can be set, with owners and modes.
+state() {
+	local d f
+	for d in $(all_dirs); do
+		find "$d" -depth \( -name '*.max*' -o -name '*limit_in_bytes' -o -name 'cpu.cfs_*_us' -o -name cpu.shares \
+			-o -name 'cpuset.[cm]*s' -o -name memory.swappiness -o -name '*_device' -o -name devices.list \
+			-o -name notify_on_release -o -name cgroup.freeze -o -name freezer.state \) ! -name '*max_usage*' \
+			! -name '*.swap.max' -printf '%p %m %U %G: ' -exec sh -c 'tr "\n" " " <"$1"; echo' - {} \;
+		find "$d" -depth -type d -printf '%p %m %U %G\n'
+		find "$d" -name 'cgroup.procs' -printf '%p %m %U %G\n' -o -name cgroup.threads -printf '%p %m %U %G\n'
+	done | sort
+}
+# The victim goes where it belongs; its own path in each hierarchy.
+settle() {
+	local d
+	victim "$BUILD/cases/sleep"
+	for d in $(all_dirs); do echo "$pid" >"$d/cgroup.procs" || die "cannot enter $d"; done
+	where=$(cat "/proc/$pid/cgroup")
+	before=$(state)
+}
+same() { # WHAT
+	local after
+	after=$(state)
+	[ "$before" = "$after" ] || die "$1: cgroups changed: $(diff <(say "$before") <(say "$after"))"
+	after=$(cat "/proc/$(cat "$T/pid")/cgroup")
+	[ "$where" = "$after" ] || die "$1: the task is elsewhere: $(diff <(say "$where") <(say "$after"))"
+}
+restored() { # WHAT ARGS...
+	local w=$1
+	shift
+	rm -f "$T/pid"
+	expect 0 -- restore -d --pidfile "$T/pid" -D "$img" "$@"
+	[ -n "${differs:-}" ] || same "$w"
+	pid=$(cat "$T/pid")
+}
+
+# Three generations, by each way of asking, everything made anew.
+make_all
+settle
+for mode in "" --manage-cgroups --manage-cgroups=full --manage-cgroups=strict; do
+	img=$(images)
+	expect 0 -- dump --no-sync -t "$pid" -D "$img" $mode
+	wait_for gone "$pid" || die "the victim still lives after its dump"
+	remove
+	[ ! -d "$top/pids$me" ] || die "the cgroups could not be removed"
+	restored "made anew by ${mode:-default}" $mode
+done
+crit decode -i "$img/cgroup.img" >"$T/json" 2>&1 || die "crit cannot read cgroup.img: $(cat "$T/json")"
+
+# They are there, with other limits.
+img=$(images)
+expect 0 -- dump --no-sync -t "$pid" -D "$img"
+wait_for gone "$pid" || die "the victim still lives after its dump"
+expect 7 "cg-$$.*exists already" "cgroup-root" -- restore -d -D "$img" --manage-cgroups=strict
+nothing_restored strict
+put "$top/pids$me" pids.max 55
+expect 0 -- restore -d --pidfile "$T/pid" -D "$img" --manage-cgroups=none
+[ "$(cat "$top/pids$me/pids.max")" = 55 ] || die "none set a limit"
+kill -9 "$(cat "$T/pid")"
+wait_for gone "$(cat "$T/pid")"
+expect 0 "pids.max is .55. and was .77.: left so.*full" -- restore -d --pidfile "$T/pid" -D "$img" --manage-cgroups=soft
+[ "$(cat "$top/pids$me/pids.max")" = 55 ] || die "soft set a limit of a cgroup that was there"
+kill -9 "$(cat "$T/pid")"
+wait_for gone "$(cat "$T/pid")"
+restored "set by full" --manage-cgroups=full
+kill -9 "$pid"
+wait_for gone "$pid"
+
+# A restore that fails late: what was there has its values again, what was made is gone.
+put "$top/pids$me" pids.max 55
+rmdir "$top/pids$me/in" "$CASE_V2/cg/tree/in" || die "rmdir"
+before2=$(state)
+printf '#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" != post-restore ]\n' >"$T/veto"
+chmod +x "$T/veto"
+expect 1 "veto" -- restore -d -D "$img" --manage-cgroups=full --action-script "$T/veto"
+nothing_restored "a veto"
+[ "$before2" = "$(state)" ] || die "a failed restore left cgroups changed: $(diff <(say "$before2") <(say "$(state)"))"
+remove
+
+# They are not there.
+for mode in none props; do
+	expect 7 "this cgroup does not exist" "manage-cgroups=soft" -- restore -d -D "$img" --manage-cgroups=$mode
+	nothing_restored $mode
+done
+[ ! -d "$CASE_V2/cg" ] || die "a refused restore made a cgroup"
+
+# Ignored: it stays where stasis runs.
+differs=1 restored ignore --manage-cgroups=ignore
+grep -q "^8*.*pids:/$" "/proc/$pid/cgroup" || grep -q pids "/proc/$pid/cgroup" || die "no pids line"
+grep -q "cg-$$" "/proc/$pid/cgroup" && die "ignore moved it: $(cat "/proc/$pid/cgroup")"
+kill -9 "$pid"
+wait_for gone "$pid"
+
+# Somewhere else, by controller and for the rest.
+differs=1 restored root --cgroup-root "pids:/$CASE_CG/other/one" --cgroup-root "freezer:/${CASE_V1#"$top"/freezer/}/cg/other" \
+	--cgroup-root ":/${CASE_V2#"$top"/unified/}/cg/other" --cgroup-root "/$CASE_CG/cg-$$/rest"
+grep -q "pids:/$CASE_CG/other/one\$" "/proc/$pid/cgroup" || die "--cgroup-root pids: $(cat "/proc/$pid/cgroup")"
+grep -q "cpu:/$CASE_CG/cg-$$/rest\$" "/proc/$pid/cgroup" || die "--cgroup-root for the rest: $(cat "/proc/$pid/cgroup")"
+[ "$(cat "$top/pids/$CASE_CG/other/one/pids.max")" = 77 ] || die "its limit: $(cat "$top/pids/$CASE_CG/other/one/pids.max")"
+[ "$(cat "$top/pids/$CASE_CG/other/one/in/pids.max")" = 33 ] || die "its child's limit"
+kill -9 "$pid"
+wait_for gone "$pid"
+find "$top/pids/$CASE_CG/other" -depth -type d -exec rmdir {} +
+remove
+
+# A frozen cgroup would hold the restore up for ever.
+mkdir -p "$CASE_V1/cg/tree"
+echo FROZEN >"$CASE_V1/cg/freezer.state"
+expect 7 "it is frozen" "thaw it" -- restore -d -D "$img"
+echo THAWED >"$CASE_V1/cg/freezer.state"
+remove
+
+# Options that make no sense.
+sleeper
+expect 2 "no hierarchy with the controller \"nosuch\"" -- dump --no-sync -t "$pid" -D "$(images)" --cgroup-dump-controller nosuch
+expect 2 "line 2" -- dump --no-sync -t "$pid" -D "$(images)" --cgroup-props $'"pids":\n - "strategy": "often"\n'
+expect 2 "choose one of" -- dump --no-sync -t "$pid" -D "$(images)" --manage-cgroups=often
+expect 2 "not the path of a cgroup" -- dump --no-sync -t "$pid" -D "$(images)" --cgroup-root /a/../../b
+expect 2 "cgroup-yard" -- dump --no-sync -t "$pid" -D "$(images)" --cgroup-yard /nonexistent
+unharmed "after refused dumps"
+
+# Only one controller, with one property more, through a yard.
+make_all
+settle
+img=$(images)
+mkdir "$T/yard"
+expect 0 -- dump --no-sync -t "$pid" -D "$img" --cgroup-dump-controller pids \
+	--cgroup-props $'"pids":\n - "strategy": "merge"\n - "properties": ["pids.max", "pids.peak"]\n'
+crit decode -i "$img/cgroup.img" >"$T/json" || die "crit"
+grep -q pids.peak "$T/json" || die "--cgroup-props was not followed"
+grep -q cfs_quota "$T/json" && die "--cgroup-dump-controller was not followed"
+remove
+differs=1 restored "one controller"
+grep -q "pids:$me\$" "/proc/$pid/cgroup" || die "one controller: $(cat "/proc/$pid/cgroup")"
+kill -9 "$pid"
+wait_for gone "$pid"
