@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * TCP and UDP sockets, dump side: all is asked of the socket itself.
- * Connections of TCP have more to them (inet_tcp.c). Datagrams and connections
- * that wait in queues are refused by name.
+ * Connections of TCP have more to them (inet_tcp.c). Datagrams that wait are
+ * kept (inet_queue.c), connections that wait to be accepted refused by name.
  */
 #include "fd/inet.h"
 
@@ -22,6 +22,7 @@
 #define IPPROTO_MPTCP 262 /* linux/in.h */
 #endif
 #define UDP_ENCAP_OPT 100 /* linux/udp.h */
+#define UDP_GRO_OPT 104	  /* linux/udp.h (5.0) */
 
 struct inet_look {
 	struct sk_look s;
@@ -176,9 +177,53 @@ static int check_queues(struct fd_dump *d, const struct fd_look *l, const struct
 		return fd_refuse(l, e, "closed TCP connection from %s with %d unread bytes", src,
 				 n);
 	}
-	if (!(il->events & POLLIN) || il->events & POLLRDHUP)
+	return 0;
+}
+
+static bool is_group(const union net_addr *a)
+{
+	if (a->any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_MULTICAST(&a->v6.sin6_addr) ||
+		       IN6_IS_ADDR_LINKLOCAL(&a->v6.sin6_addr);
+	return IN_MULTICAST(ntohl(a->v4.sin_addr.s_addr)) ||
+	       a->v4.sin_addr.s_addr == htonl(INADDR_BROADCAST);
+}
+
+/* Why what waits could not be brought to it again: inet_queue.c. */
+static const char *unreachable(const struct fd_look *l, const struct inet_look *il)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	char dev[IF_NAMESIZE] = "";
+	socklen_t n = sizeof(dev);
+	int v;
+
+	if (!getsockopt(l->copy, SOL_SOCKET, SO_BINDTODEVICE, dev, &n) && n && dev[0])
+		return "the socket is bound to a device";
+	if (!sk_get(l->copy, IPPROTO_UDP, UDP_GRO_OPT, &v) && v)
+		return "it takes several as one (UDP_GRO)";
+	if (is_group(&il->src))
+		return "it is bound to an address of a group, or of one link";
+	if (ioctl(l->copy, SIOCGIFFLAGS, &ifr) || !(ifr.ifr_flags & IFF_UP))
+		return "the loopback device is down";
+	return NULL;
+}
+
+static int dump_datagrams(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
+			  const struct inet_look *il, struct err *e)
+{
+	char src[INET_TEXT];
+	const char *why;
+	bool any = false;
+	int r;
+
+	if (il->s.protocol != IPPROTO_UDP || !(il->events & POLLIN))
 		return 0;
-	fd_refuse(l, e, "UDP socket %s: datagrams wait in its queue", src);
+	r = sk_queue_dump_any(d, f, l, SOCK_DGRAM, 0, &any, e);
+	why = r || !any ? NULL : unreachable(l, il);
+	if (!why)
+		return r;
+	inet_addr_text(&il->src, src, sizeof(src));
+	fd_refuse(l, e, "UDP socket %s: datagrams wait in its queue, and %s", src, why);
 	return err_hint(e, "try again when the program has read them");
 }
 
@@ -313,6 +358,8 @@ static int inet_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look
 		r = dump_tcp_opts(d, l, &il, ie, e);
 	if (!r)
 		r = fown_dump(d, l, &ie->fown, e);
+	if (!r)
+		r = dump_datagrams(d, f, l, &il, e);
 	if (r || !is_conn(&il))
 		return r;
 	inet_tcp_drop_extra(ie->opts);
@@ -329,6 +376,7 @@ const struct file_kind file_kind_inet = {
 	.dump = inet_dump,
 	FILE_KIND_ENTRY(isk, InetSkEntry),
 	.read = inet_read,
+	.read_end = inet_read_end,
 	.open_all = inet_open_all,
 	.made = inet_made,
 	.finish = inet_tcp_finish,

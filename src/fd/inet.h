@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 
 #include "fd/sk_opts.h"
+#include "fd/sk_queue.h"
 #include "netns/tcp_repair.h"
 
 #define INET_TEXT 96
@@ -22,6 +23,7 @@ int inet_scope(int fd, const InetSkEntry *ie, union net_addr *a, const char *wha
 
 /* inet_restore.c */
 int inet_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e);
+int inet_read_end(struct fd_restore *r, struct err *e);
 int inet_open_all(struct fd_restore *r, struct maker *mk, struct err *e);
 int inet_made(struct fd_restore *r, struct err *e);
 
@@ -45,5 +47,15 @@ struct inet_steps {
 };
 int inet_tcp_made(struct fd_restore *r, const struct inet_steps *steps, struct err *e);
 int inet_tcp_finish(struct fd_restore *r, struct err *e);
+
+/* inet_queue.c: of UDP sockets, else NULL */
+static inline struct sk_queue *inet_queue(const struct file_obj *f)
+{
+	return f->entry->type == FD_TYPES__INETSK && f->entry->isk->proto == IPPROTO_UDP ?
+		       fd_work((struct file_obj *)f)->kid :
+		       NULL;
+}
+int inet_queue_check(const struct file_obj *f, struct err *e);
+int inet_send_queue(struct fd_restore *r, struct file_obj *f, struct err *e);
 
 #endif

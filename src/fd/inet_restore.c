@@ -62,6 +62,8 @@ int inet_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, str
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", what,
 			       "IP sockets of type %u and protocol %u are not supported", ie->type,
 			       ie->proto);
+	if (ie->proto == IPPROTO_UDP)
+		fd_work(f)->kid = pool_alloc(r->m->pool, sizeof(struct sk_queue));
 	ret = sk_opts_read(ie->opts, f, in, e);
 	if (ret || ie->state == TCP_CLOSE || ie->state == TCP_LISTEN ||
 	    (ie->state == TCP_ESTABLISHED && ie->proto == IPPROTO_UDP))
@@ -70,6 +72,15 @@ int inet_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, str
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "restore", what,
 			       "a socket in state %u is not supported", ie->state);
 	return inet_tcp_read(r, f, in, e);
+}
+
+int inet_read_end(struct fd_restore *r, struct err *e)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < r->m->n_files && !ret; i++)
+		ret = inet_queue_check(r->m->files[i], e);
+	return ret;
 }
 
 int inet_open_all(struct fd_restore *r, struct maker *mk, struct err *e)
@@ -217,30 +228,39 @@ static const struct inet_steps conn_steps = {
 	.options = options,
 };
 
-int inet_made(struct fd_restore *r, struct err *e)
-{
-	static int (*const steps[])(struct file_obj * f, const char *what, struct err *e) = {
-		before_bind,
-		bind_one,
-		connect_one,
-		options,
-	};
+typedef int (*step_fn)(struct file_obj *f, const char *what, struct err *e);
 
-	for (size_t s = 0; s < ARRAY_SIZE(steps); s++) {
-		for (size_t i = 0; i < r->m->n_files; i++) {
+/* All but connections take each step before the next one. */
+static int take_steps(struct fd_restore *r, const step_fn *steps, size_t n, struct err *e)
+{
+	char what[INET_TEXT + 16];
+	int ret = 0;
+
+	for (size_t s = 0; s < n; s++) {
+		for (size_t i = 0; i < r->m->n_files && !ret; i++) {
 			struct file_obj *f = r->m->files[i];
-			char what[INET_TEXT + 16];
-			int ret;
 
 			if (f->entry->type != FD_TYPES__INETSK || !fd_work(f)->wanted ||
 			    inet_is_conn(f))
 				continue;
 			inet_what(f->entry->isk, what, sizeof(what));
 			ret = steps[s](f, what, e);
-			if (ret)
-				return ret;
 		}
 	}
+	return ret;
+}
+
+int inet_made(struct fd_restore *r, struct err *e)
+{
+	static const step_fn names[] = { before_bind, bind_one };
+	static const step_fn rest[] = { connect_one, options };
+	int ret = take_steps(r, names, ARRAY_SIZE(names), e);
+
+	/* Before they take from one peer only. */
+	for (size_t i = 0; i < r->m->n_files && !ret; i++)
+		ret = inet_send_queue(r, r->m->files[i], e);
+	if (!ret)
+		ret = take_steps(r, rest, ARRAY_SIZE(rest), e);
 	/* A listener cannot be bound beside a connection of its own. */
-	return inet_tcp_made(r, &conn_steps, e);
+	return ret ? ret : inet_tcp_made(r, &conn_steps, e);
 }

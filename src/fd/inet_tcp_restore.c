@@ -21,7 +21,7 @@ struct made_conn {
 
 bool inet_is_conn(const struct file_obj *f)
 {
-	return fd_work((struct file_obj *)f)->kid != NULL;
+	return f->entry->isk->proto != IPPROTO_UDP && fd_work((struct file_obj *)f)->kid != NULL;
 }
 
 static int read_stream(struct fd_restore *r, struct file_obj *f, struct tcp_conn *c, struct err *e)
@@ -91,7 +91,7 @@ static struct made_conn *conn_of(const struct file_obj *f)
 {
 	if (f->entry->type != FD_TYPES__INETSK)
 		return NULL;
-	return fd_work((struct file_obj *)f)->kid;
+	return inet_is_conn(f) ? fd_work((struct file_obj *)f)->kid : NULL;
 }
 
 int fd_tcp_planned(struct model *m, struct tcp_tuple **ret, size_t *ret_n, struct err *e)

@@ -8,6 +8,7 @@
  * A peek hands out descriptors that wait: they are ours for the time of the
  * dump, and on the same descriptions.
  */
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -46,6 +47,7 @@ struct peek {
 	int fds[RIGHTS_MAX];
 	size_t n_fds;
 	bool rights_seen; /* in this step */
+	size_t n_put;
 };
 
 static void drop(struct peek *p)
@@ -173,8 +175,12 @@ static int put(struct peek *p, size_t at, size_t n, int oob, bool beside, struct
 	struct fd_dump *d = p->d;
 	int r = 0;
 
+	p->n_put++;
 	if (!d->sk_queues)
 		r = image_create(d->m->dir, IMG_SK_QUEUES, 0, &d->sk_queues, e);
+	if (p->from.sun_family == AF_INET6 &&
+	    IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)&p->from)->sin6_addr))
+		return fd_refuse(p->l, e, "a datagram from an address of one link waits in it");
 	pe.id_for = p->f->id;
 	pe.length = (uint32_t)n;
 	pe.has_oob = oob != 0;
@@ -390,8 +396,8 @@ static int walk(struct peek *p, size_t bytes, int events, int shut, struct err *
 	return set_off(p, old, e);
 }
 
-int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
-		  int shut, struct err *e)
+int sk_queue_dump_any(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
+		      int shut, bool *ret_any, struct err *e)
 {
 	struct peek *p = pool_alloc(d->m->pool, sizeof(*p));
 	int events, bytes, cred = 0, r = sizes(l, &events, &bytes, e);
@@ -411,8 +417,17 @@ int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l
 		r = err_sys(e, "mmap", "a page");
 	else
 		r = walk(p, (size_t)bytes, events, shut, e);
+	*ret_any = p->n_put > 0;
 	drop(p);
 	munmap(p->nowhere, (size_t)getpagesize());
 	munmap(p->buf, p->size);
 	return r;
+}
+
+int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
+		  int shut, struct err *e)
+{
+	bool any;
+
+	return sk_queue_dump_any(d, f, l, type, shut, &any, e);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What waits in unix sockets, carried in sk-queues.img. Private to src/fd. */
+/* What waits in unix and UDP sockets, carried in sk-queues.img. Private to src/fd. */
 #ifndef STASIS_SK_QUEUE_H
 #define STASIS_SK_QUEUE_H
 
@@ -19,6 +19,9 @@ int sk_queue_look(const struct fd_look *l, int type, int shut, bool *ret_any, bo
  */
 int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
 		  int shut, struct err *e);
+/* ...@ret_any: whether there was anything. */
+int sk_queue_dump_any(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
+		      int shut, bool *ret_any, struct err *e);
 
 struct sk_packet {
 	const SkPacketEntry *e;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fd/inet.h"
 #include "fd/unix.h"
 
 bool unix_same_name(const UnixSkEntry *a, const UnixSkEntry *b)
@@ -190,7 +191,7 @@ static int assign(const struct model *m, const struct unix_restore *ur, struct f
 
 static struct sk_queue *queue_of(struct file_obj *f)
 {
-	return f->entry->type == FD_TYPES__UNIXSK ? &unix_kid(f)->queue : NULL;
+	return f->entry->type == FD_TYPES__UNIXSK ? &unix_kid(f)->queue : inet_queue(f);
 }
 
 int unix_read_end(struct fd_restore *r, struct err *e)
