@@ -1,7 +1,7 @@
-# stress-ng: signals queued, pending, waited for, caught on faults, read from signalfds.
+# stress-ng: signals queued, pending, waited for, read from signalfds.
 # needs: stress-ng
 step=1
 run() {
 	stress --sigq 1 --sigq-ops 2500 --sigfd 1 --sigfd-ops 1000 --sigpending 1 --sigpending-ops 2500 --sigsuspend 1 --sigsuspend-ops 1000 \
-		--sigrt 1 --sigrt-ops 1000 --sigchld 1 --sigchld-ops 250 --kill 1 --kill-ops 2500 --sigsegv 1 --sigsegv-ops 2500 --wait 1 --wait-ops 100
+		--sigrt 1 --sigrt-ops 1000 --sigchld 1 --sigchld-ops 250 --kill 1 --kill-ops 2500 --wait 1 --wait-ops 100
 }
