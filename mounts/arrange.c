@@ -116,6 +116,11 @@ static void find_source(struct model *m, struct mounts_state *s, struct mnt *img
 		find_external(m, img, problems);
 		return;
 	}
+	if (img->deleted && (!img->removed || img->outside || !img->kind->content)) {
+		mnt_problem(problems, img, "name it with --external at the dump",
+			    "the directory or file that it shows was removed");
+		return;
+	}
 	if (img->outside)
 		img->source_mnt = mnt_find_outside(s, img);
 	if (img->source_mnt) {

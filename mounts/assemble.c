@@ -356,6 +356,12 @@ int mounts_join(struct model *m, struct err *e)
 
 	for (size_t i = 0; !r && i < s->tree.n; i++)
 		r = join(s, s->tree.v[i], e);
+	for (size_t i = 0; !r && i < s->tree.n; i++) {
+		const struct mnt *mnt = s->tree.v[i];
+
+		if (mnt->removed && mnt->yard && !mnt_removed_again(&s->tree, mnt))
+			r = mnt_removed_unlink(mnt, e);
+	}
 	for (size_t i = 0; i < s->tree.n; i++) {
 		struct mnt *mnt = s->tree.v[i];
 

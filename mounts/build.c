@@ -333,6 +333,12 @@ int mounts_fill(struct model *m, pid_t root_pid, struct err *e)
 		if (mnt->yard == mnt && mnt->kind->content)
 			r = mount_content_fill(m, mnt, mnt->source_fd, root_pid, e);
 	}
+	for (size_t i = 0; !r && s && s->assemble && i < s->tree.n; i++) {
+		const struct mnt *mnt = s->tree.v[i];
+
+		if (mnt->removed && mnt->yard && !mnt_removed_again(&s->tree, mnt))
+			r = mnt_removed_make(m, mnt, root_pid, e);
+	}
 	for (size_t i = 0; !r && s && i < s->n_order; i++) {
 		struct mnt *mnt = s->order[i];
 

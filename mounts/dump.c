@@ -30,6 +30,29 @@ static void outside_mark(struct mnt_tree *tree, const struct mnt_tree *ours)
 			tree->v[i]->outer_shared |= tree->v[i]->shared == ours->v[k]->shared;
 }
 
+static bool is_deleted(const struct mnt *mnt)
+{
+	size_t n = strlen(mnt->root), d = strlen("//deleted");
+
+	return n > d && !strcmp(mnt->root + n - d, "//deleted");
+}
+
+/* "/name//deleted": told apart from what is called so, which has but one slash. */
+static void deleted_mark(struct model *m, struct mnt_tree *tree)
+{
+	for (size_t i = 0; i < tree->n; i++) {
+		struct mnt *mnt = tree->v[i];
+		char *name;
+
+		if (!is_deleted(mnt))
+			continue;
+		name = pool_strdup(m->pool, mnt->root);
+		name[strlen(name) - strlen("//deleted")] = 0;
+		mnt->root = name;
+		mnt->deleted = true;
+	}
+}
+
 static void options_mark(const struct model *m, struct mnt_tree *tree)
 {
 	for (size_t i = 0; i < tree->n; i++) {
@@ -57,17 +80,11 @@ static int state_read(struct model *m, struct mounts_state **ret, struct err *e)
 	if (r)
 		return r;
 	options_mark(m, &s->tree);
+	deleted_mark(m, &s->tree);
 	outside_mark(&s->tree, &s->ours);
 	m->mnt_state = s;
 	*ret = s;
 	return 0;
-}
-
-static bool is_deleted(const struct mnt *mnt)
-{
-	size_t n = strlen(mnt->root), d = strlen("//deleted");
-
-	return n > d && !strcmp(mnt->root + n - d, "//deleted");
 }
 
 /* It receives from mounts of ours: what it shows is copied from there again. */
@@ -149,21 +166,18 @@ static const char *blocker(const struct model *m, const struct mounts_state *s,
 		return why;
 	if (mnt->idmapped)
 		return "idmapped mounts are not supported yet";
-	if (is_deleted(mnt))
-		return "the directory or file that it shows was removed";
 	/* A root of another kind is given at the restore, by --root. */
 	return mnt->outside || (mnt == root && !mnt->kind->fresh) ? NULL :
 								    own_blocker(m, s, mnt, hint);
 }
 
-static bool block(const struct model *m, const struct mounts_state *s, const struct mnt *mnt,
-		  struct err *e)
+static bool block(struct model *m, const struct mounts_state *s, struct mnt *mnt, struct err *e)
 {
 	const char *hint, *why = blocker(m, s, mnt, &hint);
 	char obj[320];
 
 	if (!why)
-		return false;
+		return mnt->deleted && !mnt->ext_key && mnt_removed_read(m, &s->tree, mnt, e);
 	snprintf(obj, sizeof(obj), "mount %s (%s)", mnt->point, mnt->fsname);
 	err_set(e, ERR_UNSUPPORTED, ENOTSUP, "checkpoint", obj, "%s", why);
 	err_hint(e, "%s", hint ? hint : "unmount it in the tree before the checkpoint");
@@ -216,6 +230,8 @@ static void entry_fill(MntEntry *me, const struct mnt *mnt)
 		me->has_ext_mount = me->ext_mount = true;
 		me->ext_key = (char *)mnt->ext_key;
 	}
+	me->has_deleted = me->deleted = mnt->deleted;
+	me->removed = mnt->removed;
 	me->has_outer_shared = me->outer_shared = mnt->outer_shared;
 	if (!*mnt->kind->name)
 		me->fsname = (char *)mnt->fsname;

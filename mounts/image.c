@@ -4,6 +4,7 @@
  * before anything else looks at it.
  */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "image/image.h"
 #include "mounts/mounts-internal.h"
@@ -12,6 +13,8 @@
 #define MOUNTS_MAX 100000
 /* mount(2) takes one page of options. */
 #define OPTIONS_MAX 4095
+
+#define NSEC 1000000000u
 
 /* Of images without our own mark: what is known to be the tree's own by its kind. */
 static bool guess_outside(struct model *m, const struct mnt *mnt)
@@ -55,6 +58,8 @@ static void entry_take(struct model *m, struct mnt *mnt, const MntEntry *me)
 		mnt->kind = mount_kind_get("");
 	if (me->has_ext_mount && me->ext_mount)
 		mnt->ext_key = me->ext_key ? me->ext_key : me->mountpoint;
+	mnt->deleted = me->has_deleted && me->deleted;
+	mnt->removed = mnt->deleted ? me->removed : NULL;
 	mnt->outer_shared = me->has_outer_shared && me->outer_shared;
 	if (mnt->kind == mount_kind_enabled())
 		mnt->fsname = me->fsname ? me->fsname : "";
@@ -73,6 +78,11 @@ static int entry_check(const struct image_in *in, const MntEntry *me, struct err
 				 me->root, me->mountpoint);
 	if (strlen(me->options) > OPTIONS_MAX || strlen(me->source) > OPTIONS_MAX)
 		return image_bad(in, e, "options or source of mount %.100s are too long",
+				 me->mountpoint);
+	if (me->removed &&
+	    (me->removed->atime_nsec >= NSEC || me->removed->mtime_nsec >= NSEC || !me->root[1] ||
+	     (!S_ISREG(me->removed->mode) && !S_ISDIR(me->removed->mode))))
+		return image_bad(in, e, "the removed object of mount %.100s makes no sense",
 				 me->mountpoint);
 	return 0;
 }

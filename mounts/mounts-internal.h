@@ -45,10 +45,12 @@ struct mnt {
 	bool unbindable, idmapped;
 	const char *root, *point, *fsname, *source, *options;
 	const struct mount_kind *kind;
-	const char *ext_key; /* given from outside under that name; NULL: it is not */
-	bool outer_shared;   /* its peer group reaches outside of the tree */
-	bool locked;	     /* in a user namespace's copy: cannot be unmounted there */
-	bool outside;	     /* the filesystem is (dump) or was (restore) mounted outside too */
+	const char *ext_key;  /* given from outside under that name; NULL: it is not */
+	RemovedRoot *removed; /* what it shows, when that has no name any more */
+	bool deleted;	      /* it has none; root is the last one */
+	bool outer_shared;    /* its peer group reaches outside of the tree */
+	bool locked;	      /* in a user namespace's copy: cannot be unmounted there */
+	bool outside;	      /* the filesystem is (dump) or was (restore) mounted outside too */
 
 	struct mnt *parent; /* NULL: the tree's root */
 	struct mnt *child, *sibling;
@@ -161,6 +163,17 @@ uint64_t mnt_attr_of_flags(uint32_t flags);
 struct mnt *mnt_find_outside(const struct mounts_state *s, const struct mnt *img);
 __attribute__((format(printf, 4, 5))) void mnt_problem(struct err_list *l, const struct mnt *mnt,
 						       const char *hint, const char *fmt, ...);
+
+/*
+ * What a mount shows although it was removed. Dump: read it, or say why not.
+ * Restore: give it its name again in the filesystem @fd, which is attached
+ * nowhere, until the mount stands.
+ */
+int mnt_removed_read(struct model *m, const struct mnt_tree *t, struct mnt *mnt, struct err *e);
+int mnt_removed_make(struct model *m, const struct mnt *mnt, pid_t pid, struct err *e);
+int mnt_removed_unlink(const struct mnt *mnt, struct err *e);
+/* Another mount shows the same, and comes first in the tree. */
+bool mnt_removed_again(const struct mnt_tree *t, const struct mnt *mnt);
 
 /* Options: what --external mnt[NAME] or --ext-mount-map say about @name; NULL: nothing. */
 const char *mnt_opt_external(const struct options *o, const char *name);

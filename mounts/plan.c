@@ -55,8 +55,8 @@ static void match_children(struct mnt *img, bool locks)
 		if (locks && !c->locked)
 			continue;
 		for (struct mnt *o = img->match->child; c->outside && o; o = o->sibling) {
-			if (o->match || strcmp(c->rel, o->rel) || strcmp(c->root, o->root) ||
-			    !same_fs(c, o))
+			if (c->deleted || o->match || strcmp(c->rel, o->rel) ||
+			    strcmp(c->root, o->root) || !same_fs(c, o))
 				continue;
 			c->match = o;
 			o->match = c;
@@ -198,7 +198,7 @@ static void plan_source(struct model *m, struct mounts_state *s, struct mnt *img
 				img->source, img->major, img->minor);
 		return;
 	}
-	if (!img->kind->fresh || img->kind == mount_kind_enabled()) {
+	if (!img->kind->fresh || img->kind == mount_kind_enabled() || img->deleted) {
 		problem(problems, img, "this kind of filesystem cannot be made again");
 		return;
 	}
