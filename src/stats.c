@@ -50,7 +50,7 @@ void stats_restore(struct model *m, uint64_t forking_us, uint64_t total_us)
 	s->restore->forking_time = forking_us;
 	s->restore->restore_time = total_us;
 	s->restore->has_pages_restored = 1;
-	s->restore->pages_restored = m->pages_written;
+	s->restore->pages_restored = m->pages_restored;
 }
 
 static void print(const StatsEntry *s)

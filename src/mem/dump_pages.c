@@ -123,15 +123,12 @@ static int store(struct model *m, enum image_id id, unsigned long num, pid_t tid
 	return image_pages_close(out, e);
 }
 
+/* For the statistics. */
 static void count_pages(struct model *m, const struct plan *p, uint64_t stored)
 {
-	DumpStatsEntry *ds = m->stats ? m->stats->dump : NULL;
-
-	if (!ds)
-		return;
 	for (size_t i = 0; i < p->n; i++)
-		ds->pages_scanned += (p->v[i].end - p->v[i].start) / page_size();
-	ds->pages_written += stored;
+		m->pages_scanned += (p->v[i].end - p->v[i].start) / page_size();
+	m->pages_written += stored;
 }
 
 int mem_dump_pages(struct model *m, struct task *t, struct err *e)
@@ -186,7 +183,7 @@ static int shmem_dump_one(struct model *m, struct shmem_obj *o, struct err *e)
 	if (!r)
 		r = store(m, IMG_SHMEM_PAGEMAP, o->shmid, 0, o->fd, &p, &stored, e);
 	if (!r)
-		count_pages(m, &p, stored);
+		m->shpages_written += stored;
 	free(p.v);
 	return r ? err_in(e, "shared memory object %lu", o->shmid) : 0;
 }

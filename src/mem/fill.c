@@ -185,6 +185,7 @@ static void cut_runs(struct fill *f)
 		uint64_t at = runs->v[i].vaddr, end = at + runs->v[i].pages * page_size();
 		uint64_t off = runs->v[i].offset;
 
+		f->b->m->pages_restored += runs->v[i].pages;
 		for (size_t k = vma_from(t, at); k < t->n_vmas && at < end; k++) {
 			const struct vma *v = &t->vmas[k];
 			uint64_t stop = v->e->end < end ? v->e->end : end;

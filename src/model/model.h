@@ -178,7 +178,7 @@ struct model {
 	uint32_t next_ns_id;
 	uint32_t next_obj_id; /* kcmp ids: vm, files, fs, sighand */
 	StatsEntry *stats;
-	uint64_t pages_scanned, pages_written, shpages_written;
+	uint64_t pages_scanned, pages_written, shpages_written, pages_restored;
 	SeccompEntry *seccomp;
 	const char *label;	 /* dump: the security label told last */
 	struct id_maps *id_maps; /* model/ids.h; NULL without a user namespace of its own */
