@@ -157,6 +157,8 @@ struct cg_restore {
 /* The path that --cgroup-root has for @h, tidied, or NULL. */
 int cg_root_for(struct pool *p, const struct options *o, const struct cg_hiers *all,
 		const struct cg_hier *h, const char **ret, struct err *e);
+/* What c->image means with c->hiers: checks all, fills nodes and targets, becomes m->cg_state. */
+int cg_plan(struct model *m, struct cg_restore *c, struct err *e);
 enum cg_mode cg_mode(const struct options *o, bool *ret_asked);
 const struct cg_target *cg_target_of(const struct cg_restore *c, const struct thread *th);
 

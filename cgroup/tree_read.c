@@ -27,7 +27,7 @@ enum cg_mode cg_mode(const struct options *o, bool *ret_asked)
 {
 	static const char *const names[] = { "ignore", "none", "props", "soft", "full", "strict" };
 
-	*ret_asked = o->manage_cgroups || o->n_cgroup_roots;
+	*ret_asked = o->manage_cgroups != NULL;
 	for (size_t i = 0; o->manage_cgroups && i < ARRAY_SIZE(names); i++)
 		if (!strcmp(o->manage_cgroups, names[i]))
 			return (enum cg_mode)i;
@@ -165,12 +165,15 @@ static const CgMemberEntry *member_of(const CgSetEntry *s, const char *name)
 	return NULL;
 }
 
-static const CgControllerEntry *controller_of(const CgroupEntry *im, const char *name)
+static const CgControllerEntry *controller_of(const CgroupEntry *im, const CgMemberEntry *mb)
 {
 	for (size_t i = 0; i < im->n_controllers; i++)
-		for (size_t k = 0; k < im->controllers[i]->n_cnames; k++)
-			if (!strcmp(im->controllers[i]->cnames[k], name))
+		for (size_t k = 0; k < im->controllers[i]->n_cnames; k++) {
+			const char *name = im->controllers[i]->cnames[k];
+
+			if (*name ? cg_has_name(mb->name, name, strlen(name)) : !*mb->name)
 				return im->controllers[i];
+		}
 	return NULL;
 }
 
@@ -198,9 +201,9 @@ static const char *base_of(struct reading *r, const char *name, size_t len)
 
 	ctl[len] = '\0';
 	mb = member_of(r->root, ctl);
-	c = controller_of(r->c->image, ctl);
 	if (!mb)
 		return NULL;
+	c = controller_of(r->c->image, mb);
 	for (size_t i = 0; c && i < c->n_dirs; i++) {
 		path = pool_printf(r->m->pool, "/%s", c->dirs[i]->dir_name);
 		if (path_is_inside(mb->path, path))
@@ -440,24 +443,14 @@ static int ids_check(struct reading *r, uint32_t ours, struct err *e)
 	return 0;
 }
 
-int cgroups_read(struct model *m, struct err *e)
+int cg_plan(struct model *m, struct cg_restore *c, struct err *e)
 {
-	struct cg_restore *c = pool_alloc(m->pool, sizeof(*c));
 	struct reading r = { .m = m, .c = c };
 	uint32_t ours = m->inventory->has_root_cg_set ? m->inventory->root_cg_set : 0;
-	int x;
+	int x = image_check(c->image, e);
 
-	c->mode = cg_mode(m->opt, &c->asked);
-	c->v2_fd = -EBADF;
-	if (c->mode == CG_MODE_IGNORE || !image_exists(m->dir, IMG_CGROUP, 0))
-		return 0;
-	x = image_get_one(m->dir, IMG_CGROUP, 0, &cgroup_entry__descriptor, &c->image, e);
-	if (!x)
-		x = image_check(c->image, e);
 	if (!x)
 		x = ids_check(&r, ours, e);
-	if (!x)
-		x = cg_hiers_read(m->pool, m->opt->cgroup_yard, &c->hiers, e);
 	if (x)
 		return x;
 	r.root = set_by_id(c->image, set_id(m->root, 0));
@@ -470,4 +463,19 @@ int cgroups_read(struct model *m, struct err *e)
 	c->entered = pool_alloc(m->pool, c->hiers.n * sizeof(*c->entered));
 	m->cg_state = c;
 	return 0;
+}
+
+int cgroups_read(struct model *m, struct err *e)
+{
+	struct cg_restore *c = pool_alloc(m->pool, sizeof(*c));
+	int x;
+
+	c->mode = cg_mode(m->opt, &c->asked);
+	c->v2_fd = -EBADF;
+	if (c->mode == CG_MODE_IGNORE || !image_exists(m->dir, IMG_CGROUP, 0))
+		return 0;
+	x = image_get_one(m->dir, IMG_CGROUP, 0, &cgroup_entry__descriptor, &c->image, e);
+	if (!x)
+		x = cg_hiers_read(m->pool, m->opt->cgroup_yard, &c->hiers, e);
+	return x ? x : cg_plan(m, c, e);
 }

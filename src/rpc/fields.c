@@ -163,7 +163,6 @@ static const char *const cgroup_modes[] = {
 	[CRIU_CG_MODE__IGNORE] = "ignore", [CRIU_CG_MODE__CG_NONE] = "none",
 	[CRIU_CG_MODE__PROPS] = "props",   [CRIU_CG_MODE__SOFT] = "soft",
 	[CRIU_CG_MODE__FULL] = "full",	   [CRIU_CG_MODE__STRICT] = "strict",
-	[CRIU_CG_MODE__DEFAULT] = "soft",
 };
 
 static int set_named(struct setter *s, const char *const *names, size_t n, unsigned value)
@@ -178,6 +177,9 @@ static int set_named(struct setter *s, const char *const *names, size_t n, unsig
 
 static int set_cgroup_mode(struct setter *s, const void *value)
 {
+	/* As if there were none: runtimes send it whatever their user says. */
+	if (*(const uint32_t *)value == CRIU_CG_MODE__DEFAULT)
+		return 0;
 	return set_named(s, cgroup_modes, ARRAY_SIZE(cgroup_modes), *(const uint32_t *)value);
 }
 
@@ -262,18 +264,6 @@ static bool moot_cpu_cap(const CriuOpts *o)
 	return o->cpu_cap == UINT32_MAX;
 }
 
-static bool moot_cgroups(const CriuOpts *o)
-{
-	return o->has_manage_cgroups_mode && (o->manage_cgroups_mode == CRIU_CG_MODE__IGNORE ||
-					      o->manage_cgroups_mode == CRIU_CG_MODE__CG_NONE);
-}
-
-/* Where to put cgroups that nobody manages. */
-static bool moot_cg_root(const CriuOpts *o)
-{
-	return moot_cgroups(o) || (!o->has_manage_cgroups_mode && !o->manage_cgroups);
-}
-
 /* clang-format off */
 static const struct field fields[] = {
 	/* Read by job_init(), before the others. */
@@ -309,7 +299,7 @@ static const struct field fields[] = {
 	{ "exec_cmd", "exec-cmd", set_exec_cmd, NULL },
 	{ "ext_mnt", "external", set_ext_mnt, NULL },
 	{ "manage_cgroups", "manage-cgroups", set_manage_cgroups, NULL },
-	{ "cg_root", "cgroup-root", set_cg_root, moot_cg_root },
+	{ "cg_root", "cgroup-root", set_cg_root, NULL },
 	{ "rst_sibling", "restore-sibling", set_sibling, NULL },
 	{ "inherit_fd", "inherit-fd", set_inherit_fd, NULL },
 	{ "auto_ext_mnt", "ext-mount-map", set_auto_ext_mnt, NULL },
@@ -318,7 +308,7 @@ static const struct field fields[] = {
 	{ "skip_mnt", "skip-mnt", set_text, NULL },
 	{ "enable_fs", "enable-fs", set_text, NULL },
 	{ "unix_sk_ino", "ext-unix-sk", set_unix_sk, NULL },
-	{ "manage_cgroups_mode", "manage-cgroups", set_cgroup_mode, moot_cgroups },
+	{ "manage_cgroups_mode", "manage-cgroups", set_cgroup_mode, NULL },
 	{ "ghost_limit", "ghost-limit", set_uint, NULL },
 	{ "irmap_scan_paths", "irmap-scan-path", set_text, NULL },
 	{ "external", "external", set_text, NULL },
