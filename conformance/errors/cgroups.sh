@@ -53,7 +53,7 @@ state() {
 			! -name '*.swap.max' -printf '%p %m %U %G: ' -exec sh -c 'tr "\n" " " <"$1"; echo' - {} \;
 		find "$d" -depth -type d -printf '%p %m %U %G\n'
 		find "$d" -name 'cgroup.procs' -printf '%p %m %U %G\n' -o -name cgroup.threads -printf '%p %m %U %G\n'
-	done | sort
+	done 2>/dev/null | sort
 }
 # The victim goes where it belongs; its own path in each hierarchy.
 settle() {
@@ -163,6 +163,7 @@ expect 2 "choose one of" -- dump --no-sync -t "$pid" -D "$(images)" --manage-cgr
 expect 2 "not the path of a cgroup" -- dump --no-sync -t "$pid" -D "$(images)" --cgroup-root /a/../../b
 expect 2 "cgroup-yard" -- dump --no-sync -t "$pid" -D "$(images)" --cgroup-yard /nonexistent
 unharmed "after refused dumps"
+finishes "after refused dumps"
 
 # Only one controller, with one property more, through a yard.
 make_all
@@ -179,3 +180,65 @@ differs=1 restored "one controller"
 grep -q "pids:$me\$" "/proc/$pid/cgroup" || die "one controller: $(cat "/proc/$pid/cgroup")"
 kill -9 "$pid"
 wait_for gone "$pid"
+
+# Through a yard: only what is mounted there is seen.
+make_all
+settle
+img=$(images)
+mkdir -p "$T/yard/pids"
+(
+	enter_cgroups
+	exec unshare -m --propagation private sh -c 'mount -t cgroup -o pids none "$3/pids" && umount /sys/fs/cgroup/pids &&
+		exec timeout -k 5 20 "$0" dump --no-sync -t "$1" -D "$2" --cgroup-yard "$3"' \
+		"$STASIS" "$pid" "$img" "$T/yard" </dev/null >"$T/out" 2>&1
+) || die "a dump through a yard: $(cat "$T/out")"
+grep -q "hierarchy cpu cannot be seen here" "$T/out" || die "what is not in the yard was not told: $(cat "$T/out")"
+crit decode -i "$img/cgroup.img" >"$T/json" || die "crit"
+grep -q pids.max "$T/json" || die "the yard was not looked at"
+grep -q cfs_quota "$T/json" && die "something outside of the yard was looked at"
+remove
+differs=1 restored "dumped through a yard"
+[ "$(cat "$top/pids$me/pids.max")" = 77 ] || die "the limit seen in the yard is lost"
+kill -9 "$pid"
+wait_for gone "$pid"
+remove
+
+# A frozen container comes back frozen.
+case $STASIS_FREEZER in
+v1) frozen=$CASE_V1/cg/tree/freezer.state on=FROZEN off=THAWED ;;
+v2) frozen=$CASE_V2/cg/tree/cgroup.freeze on=1 off=0 ;;
+esac
+make_all
+settle
+echo $on >"$frozen"
+img=$(images)
+expect 0 -- dump --no-sync -t "$pid" -D "$img"
+wait_for gone "$pid" || die "the frozen victim still lives after its dump"
+remove
+differs=1 restored frozen
+[ "$(cat "$frozen")" = $on ] || die "it was frozen, and is $(cat "$frozen")"
+: >"$dir/go"
+sleep 0.3
+[ ! -e "$dir/result" ] || die "it runs although it is frozen"
+echo $off >"$frozen"
+finishes "thawed after its restore"
+remove
+
+# Killed in the middle: the guard removes what was made, and sets back what was changed.
+make_all
+settle
+img=$(images)
+expect 0 -- dump --no-sync -t "$pid" -D "$img"
+wait_for gone "$pid" || die "the victim still lives after its dump"
+remove
+mkdir -p "$top/pids$me"
+echo 44 >"$top/pids$me/pids.max"
+before2=$(state)
+printf '#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" != post-restore ] || kill -9 $PPID\n' >"$T/veto"
+(
+	enter_cgroups
+	timeout -k 5 20 "$STASIS" restore -d -D "$img" --manage-cgroups=full --action-script "$T/veto" </dev/null >"$T/out" 2>&1
+) 2>/dev/null
+settled() { [ "$before2" = "$(state)" ]; }
+wait_for settled || die "a killed restore left cgroups: $(diff <(say "$before2") <(say "$(state)"))"
+nothing_restored "a killed restore"
