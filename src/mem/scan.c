@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Which pages of a task are its own: private pages in memory or in swap,
- * without zero pages and without clean pages of files; and the ranges that
- * MADV_GUARD_INSTALL closed.
+ * without zero pages and without clean pages of files; and the ranges, of shared
+ * memory too, that MADV_GUARD_INSTALL closed.
  *
  * PAGEMAP_SCAN (6.7) answers for whole stretches of the address space at once
  * and steps over what has no page tables, so reservations of terabytes cost
@@ -53,10 +53,18 @@ void mem_runs_add(struct mem_runs *r, uint64_t start, uint64_t end, bool guard)
 	r->v[r->n++] = (struct mem_run){ start, end, guard };
 }
 
+/* A task has nothing of its own in shared memory, but ranges may be closed to it alone. */
 static bool relevant(const struct map_line *l)
 {
-	return !l->shared && !(l->vm & VM_IO) && strcmp(l->name, "[vdso]") &&
-	       strcmp(l->name, "[vsyscall]");
+	return (!l->shared || l->vm & VM_MAYBE_GUARD) && !(l->vm & VM_IO) &&
+	       strcmp(l->name, "[vdso]") && strcmp(l->name, "[vsyscall]");
+}
+
+static void add_run(struct mem_runs *ret, const struct map_line *l, uint64_t start, uint64_t end,
+		    bool guard)
+{
+	if (guard || !l->shared)
+		mem_runs_add(ret, start, end, guard);
 }
 
 /* Keep of [start, end) what lies in relevant mappings; *at moves along with the scan. */
@@ -71,7 +79,7 @@ static void keep(const struct map_line *lines, size_t n, size_t *at, const struc
 		uint64_t t = l->end < pr->end ? l->end : pr->end;
 
 		if (relevant(l))
-			mem_runs_add(ret, s, t, pr->categories & PAGE_IS_GUARD);
+			add_run(ret, l, s, t, pr->categories & PAGE_IS_GUARD);
 	}
 }
 
@@ -170,7 +178,7 @@ static int read_one(struct scan *s, const struct map_line *l, uint64_t *buf, siz
 		for (size_t i = 0; i < n; i++, a += page) {
 			if (buf[i] & PM_FILE || !(buf[i] & (PM_SWAP | PM_PRESENT)))
 				continue;
-			mem_runs_add(s->ret, a, a + page, buf[i] & PM_GUARD);
+			add_run(s->ret, l, a, a + page, buf[i] & PM_GUARD);
 			if (buf[i] & (PM_EXCLUSIVE | PM_SWAP))
 				known += page;
 		}
