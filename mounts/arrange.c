@@ -95,6 +95,13 @@ static void find_own(struct model *m, struct mounts_state *s, struct mnt *img,
 			    "again");
 		return;
 	}
+	if (img->kind->layers && mnt_layer_missing(m->pool, img)) {
+		mnt_problem(problems, img,
+			    root ? "give the root filesystem with --root DIR" :
+				   "make the directories, or name it with --external at the dump",
+			    "it was made of directories that are not here");
+		return;
+	}
 	if (img->kind == mount_kind_enabled() && !(m->opt && mnt_opt_fs(m->opt, img->fsname)))
 		mnt_problem(problems, img, "give --enable-fs as at the dump",
 			    "this kind of filesystem is only made when asked for");

@@ -103,6 +103,17 @@ static const struct {
 	{ MS_DIRSYNC, "dirsync" }, { MS_LAZYTIME, "lazytime" },
 };
 
+/* fsconfig(2) takes no longer value: of overlays the layers one by one then. */
+#define VALUE_MAX 255
+
+static void emit_layers(struct model *m, struct prog *p, size_t fs, const char *dirs)
+{
+	char *save = NULL, *copy = pool_strdup(m->pool, dirs);
+
+	for (char *d = strtok_r(copy, ":", &save); d; d = strtok_r(NULL, ":", &save))
+		emit_option(p, fs, "lowerdir+", d);
+}
+
 static void emit_options(struct model *m, struct prog *p, size_t fs, const struct mnt *mnt)
 {
 	char *save = NULL, *copy = pool_strdup(m->pool, mnt->options);
@@ -114,7 +125,10 @@ static void emit_options(struct model *m, struct prog *p, size_t fs, const struc
 
 		if (value)
 			*value++ = 0;
-		emit_option(p, fs, o, value);
+		if (value && strlen(value) > VALUE_MAX && !strcmp(o, "lowerdir"))
+			emit_layers(m, p, fs, value);
+		else
+			emit_option(p, fs, o, value);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sb_names); i++)
 		/* Read-only too early: its content is still to come. */
@@ -284,7 +298,7 @@ static void emit_root(struct maker *mk, const struct mnt *root)
 	prog_call(p, "mount: enter the root", SYS_fchdir, fd);
 	prog_call(p, "mount: pivot_root", SYS_pivot_root, PTR("."), PTR("."));
 	/* The first copy of the root lies over ours: see emit_copied(). */
-	if (model_has_own_ns(mk->m, NS_USER))
+	if (model_has_own_ns(mk->m, NS_USER) && !root->yard)
 		prog_call(p, "mount: leave the first copy", SYS_umount2, PTR("."), MNT_DETACH);
 	prog_call(p, "mount: leave our copy", SYS_umount2, PTR("."), MNT_DETACH);
 }

@@ -129,6 +129,8 @@ static const char *outer_blocker(const struct model *m, const struct mounts_stat
 static const char *own_blocker(const struct model *m, const struct mounts_state *s,
 			       const struct mnt *mnt, const char **hint)
 {
+	const char *layer;
+
 	if (!mnt->kind->fresh) {
 		*hint = pool_printf(m->pool,
 				    "unmount it, mount the filesystem outside of the tree too, "
@@ -137,6 +139,17 @@ static const char *own_blocker(const struct model *m, const struct mounts_state 
 				    mnt->point, mnt->point);
 		return "this kind of filesystem cannot be made again, and it is mounted nowhere "
 		       "outside";
+	}
+	layer = mnt->kind->layers ? mnt_layer_missing(m->pool, mnt) : NULL;
+	if (layer) {
+		*hint = pool_printf(m->pool,
+				    "give it with --external 'mnt[%s]:KEY', or make the root of "
+				    "the tree with --root at the restore",
+				    mnt->point);
+		return pool_printf(
+			m->pool,
+			"it is made of a directory that is not to be seen from here: %.150s",
+			layer);
 	}
 	if (!has_whole(&s->tree, mnt)) {
 		*hint = "mount the filesystem whole too, somewhere in the tree or outside of it";
@@ -166,9 +179,9 @@ static const char *blocker(const struct model *m, const struct mounts_state *s,
 		return why;
 	if (mnt->idmapped)
 		return "idmapped mounts are not supported yet";
-	/* A root of another kind is given at the restore, by --root. */
-	return mnt->outside || (mnt == root && !mnt->kind->fresh) ? NULL :
-								    own_blocker(m, s, mnt, hint);
+	/* A root of most kinds can be given at the restore, by --root. */
+	return mnt->outside || (mnt == root && !mnt->kind->content) ? NULL :
+								      own_blocker(m, s, mnt, hint);
 }
 
 static bool block(struct model *m, const struct mounts_state *s, struct mnt *mnt, struct err *e)

@@ -24,10 +24,11 @@ static const struct mount_kind kinds[] = {
 	/* Terminals in it belong to the descriptors that hold them. */
 	{ .name = "devpts", .code = FSTYPE__DEVPTS, .fresh = true },
 	{ .name = "tmpfs", .code = FSTYPE__TMPFS, .fresh = true, .content = true },
+	/* Its directories lie outside. */
+	{ .name = "overlay", .code = FSTYPE__OVERLAYFS, .fresh = true, .layers = true },
 	/* Only as the copy of one outside. */
 	{ .name = "cgroup", .code = FSTYPE__CGROUP },
 	{ .name = "cgroup2", .code = FSTYPE__CGROUP2 },
-	{ .name = "overlay", .code = FSTYPE__OVERLAYFS },
 	{ .name = "binfmt_misc", .code = FSTYPE__BINFMT_MISC },
 	{ .name = "autofs", .code = FSTYPE__AUTOFS },
 	{ .name = "fuse", .code = FSTYPE__FUSE },

@@ -28,6 +28,7 @@ struct mount_kind {
 	Fstype code;	  /* in the images */
 	bool fresh;	  /* a new instance can be mounted and is as good as the old one */
 	bool content;	  /* ...once its files are put into it */
+	bool layers;	  /* ...of directories of ours, which its options name */
 };
 const struct mount_kind *mount_kind_get(const char *fsname);
 /* What --enable-fs makes of a filesystem. */
@@ -198,6 +199,9 @@ int mnt_tree_find_locks(struct mnt_tree *t, pid_t pid, struct err *e);
 
 /* Dump: ids in the options of a filesystem that is made again in a user namespace. */
 int mnt_options_inward(struct model *m, struct mnt *mnt, struct err *e);
+
+/* Of a filesystem made of directories: the first that is not to be seen from here, or NULL. */
+const char *mnt_layer_missing(struct pool *pool, const struct mnt *mnt);
 
 /* Close an image after writing ended with @r: the first error counts. */
 struct image_out;

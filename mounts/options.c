@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ids in mount options (tmpfs, devpts): the kernel shows the initial user
- * namespace's, and takes those of whoever mounts.
+ * Mount options that mean something else elsewhere. Ids (tmpfs, devpts): the
+ * kernel shows the initial user namespace's, and takes those of whoever mounts.
+ * Directories (overlay): looked up by whoever mounts, who is in our copy then.
  */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "model/ids.h"
@@ -30,4 +32,38 @@ int mnt_options_inward(struct model *m, struct mnt *mnt, struct err *e)
 	}
 	mnt->options = text;
 	return 0;
+}
+
+static bool is_layer_option(const char *name)
+{
+	static const char *const names[] = { "lowerdir", "lowerdir+", "datadir+", "upperdir",
+					     "workdir" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+const char *mnt_layer_missing(struct pool *pool, const struct mnt *mnt)
+{
+	char *copy = pool_strdup(pool, mnt->options), *save = NULL, *inner;
+	struct stat st;
+
+	/* Escaped commas, colons and blanks. */
+	if (strchr(copy, '\\'))
+		return mnt->options;
+	for (char *o = strtok_r(copy, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
+		char *value = strchr(o, '=');
+
+		if (!value)
+			continue;
+		*value++ = 0;
+		if (!is_layer_option(o))
+			continue;
+		for (char *d = strtok_r(value, ":", &inner); d; d = strtok_r(NULL, ":", &inner))
+			if (*d != '/' || stat(d, &st) || !S_ISDIR(st.st_mode) || strlen(d) > 255)
+				return d;
+	}
+	return NULL;
 }

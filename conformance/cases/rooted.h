@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A case that goes on in a root filesystem of its own: DIR/root, with the
- * directories of ours that a program needs bound into it, and DIR at /case.
+ * directories of ours that a program needs bound into it, and DIR at /case. With
+ * ROOTED_MOUNT defined that mounts something else on DIR/root.
  */
 #ifndef CASE_ROOTED_H
 #define CASE_ROOTED_H
@@ -60,7 +61,11 @@ __attribute__((unused)) static bool rooted(int argc, char **argv, void (*before)
 	case_sys(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	case_path(root, "root");
 	case_sys(mkdir(root, 0755));
+#ifdef ROOTED_MOUNT
+	ROOTED_MOUNT(root);
+#else
 	case_sys(mount(root, root, NULL, MS_BIND, NULL));
+#endif
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		rooted_bind(root, dirs[i], dirs[i]);
 	rooted_bind(root, case_dir, INSIDE);
