@@ -192,4 +192,11 @@ struct ptrace_rseq_configuration {
 #define ARCH_MAP_VDSO_64 0x2003
 #endif
 
+/* linux/tcp.h (6.15) */
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#define TCP_RTO_MIN_US 45
+#define TCP_DELACK_MAX_US 46
+#endif
+
 #endif

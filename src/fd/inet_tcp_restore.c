@@ -143,7 +143,7 @@ static int make_one(struct file_obj *f, const int raw[2], const struct inet_step
 	const SkOptsEntry *so = ie->opts;
 	struct tcp_conn *c = &mc->c;
 	char what[INET_TEXT + 16];
-	int ret;
+	int unused = 0, ret;
 
 	inet_what(ie, what, sizeof(what));
 	ret = s->before(f, what, e);
@@ -161,14 +161,16 @@ static int make_one(struct file_obj *f, const int raw[2], const struct inet_step
 	/* TCP_CORK before what is to wait for it. */
 	if (!ret)
 		ret = s->options(f, what, e);
-	/* The options have set the sizes that the buffers are to have in the end. */
+	/* The options have set the sizes that the buffers are to have in the end, */
 	if (!ret && c->s.unsq_len)
 		sk_make_room(f->fd, c->s.outq_len);
+	/* and the filter, which may not let our own segments in. */
+	if (!ret && so->n_so_filter &&
+	    setsockopt(f->fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)))
+		ret = err_sys(e, "setsockopt", "%s: SO_DETACH_FILTER", what);
 	if (!ret)
 		ret = tcp_repair_finish(f->fd, c, raw, what, e);
-	return ret ? err_in(e, "connection with buffers of %u and %u bytes", so->so_rcvbuf,
-			    so->so_sndbuf) :
-		     0;
+	return ret || !so->n_so_filter ? ret : sk_opts_restore(f->fd, so, what, e);
 }
 
 int inet_tcp_made(struct fd_restore *r, const struct inet_steps *steps, struct err *e)

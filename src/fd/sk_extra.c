@@ -13,6 +13,8 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 
+#include "base/abi.h"
+
 #define EXTRA_MAX 64 /* bytes of a value */
 
 /* Protocol 0: all. Numbers above 40 of SOL_SOCKET and the like: newer than the C library's headers. */
@@ -104,6 +106,9 @@ static const struct extra {
 	TCP(TCP_SAVE_SYN),
 	TCP(TCP_INQ),
 	TCP(TCP_THIN_LINEAR_TIMEOUTS),
+	TCP(TCP_RTO_MAX_MS),
+	TCP(TCP_RTO_MIN_US),
+	TCP(TCP_DELACK_MAX_US),
 #undef TCP
 #define NETLINK(n)                                                                                 \
 	{                                                                                          \
