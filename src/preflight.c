@@ -159,6 +159,7 @@ static int preflight_tree(struct model *m, struct err_list *problems, struct err
 	int r = task_tree_read(m, e);
 	size_t n;
 
+	locks_scan_begin(m);
 	for (size_t i = 0; !r && i < m->n_tasks && !(r = cancel_check(e)); i++) {
 		struct task *t = m->tasks[i];
 		size_t before = problems->n;
@@ -185,6 +186,9 @@ static int preflight_tree(struct model *m, struct err_list *problems, struct err
 	if (!r)
 		r = preflight_net(m, problems, e);
 	err_list_about(problems, n, m->opt->tree, "network");
+	n = problems->n;
+	locks_scan_end(m, problems);
+	err_list_about(problems, n, m->opt->tree, "file lock");
 	if (r == -ESRCH && e->class != ERR_TARGET)
 		return err_set(e, ERR_TARGET, ESRCH, "checkpoint", "", "process %d ended meanwhile",
 			       m->opt->tree);

@@ -15,6 +15,10 @@
 
 #include "case.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* asm-generic/socket.h (6.16) */
+#endif
+
 static socklen_t address(struct sockaddr_un *un, const char *name)
 {
 	memset(un, 0, sizeof(*un));
@@ -71,6 +75,8 @@ static void check_talk(int a, int b)
 
 int main(int argc, char **argv)
 {
+	bool no_rights;
+	int zero = 0;
 	int s[2], d[2], q[2], half[2], lone[2], big[2], ls, cl, sv, cl2, sv2, ab, rel, gone,
 		gone_cl, dg, dgc, str, dcon, v, st, late;
 	char abstract[32], lname[512], dname[512], gname[512], cname[512];
@@ -95,6 +101,8 @@ int main(int argc, char **argv)
 	case_sys(setsockopt(s[0], SOL_SOCKET, SO_PASSCRED, &v, sizeof(v)));
 	v = 50000;
 	case_sys(setsockopt(s[1], SOL_SOCKET, SO_SNDBUF, &v, sizeof(v)));
+	/* Older kernels have no such option. */
+	no_rights = !setsockopt(s[1], SOL_SOCKET, SO_PASSRIGHTS, &zero, sizeof(zero));
 	case_sys(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, d));
 	case_sys(send(d[0], "first", 5, 0));
 	case_sys(send(d[0], "", 0, 0));
@@ -160,6 +168,8 @@ int main(int argc, char **argv)
 	check_data(s[0], "to zero");
 	check_talk(s[0], s[1]);
 	n = sizeof(v);
+	case_check(!no_rights || (!getsockopt(s[1], SOL_SOCKET, SO_PASSRIGHTS, &v, &n) && !v),
+		   "SO_PASSRIGHTS %d", v);
 	case_check(!getsockopt(s[1], SOL_SOCKET, SO_SNDBUF, &v, &n) && v == 100000, "SO_SNDBUF %d",
 		   v);
 	check_data(d[1], "first");

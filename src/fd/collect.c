@@ -165,6 +165,9 @@ int fd_dump_held(struct fd_dump *d, int fd, struct file_obj **ret, struct err *e
 		r = fd_look_info(d, fd, &l->info, e);
 	if (!r)
 		r = dump_one(d, l, fd, &tf, e);
+	/* A task that has it shows its locks, and comes first. */
+	if (!r && l->info.lock)
+		r = dump_locks(d, l, fd, tf.file, e);
 	fd_look_done(d);
 	if (r)
 		return r;

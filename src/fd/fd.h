@@ -29,6 +29,10 @@ void fd_set_mount_id_fn(struct model *m, int (*fn)(struct model *m, struct task 
 /* While the task runs: add every descriptor that could not be dumped to @blockers. Touches nothing. */
 int fd_preflight(struct model *m, struct task *t, struct err_list *blockers, struct err *e);
 
+/* Around all of these: what holds a file lock without a descriptor is found meanwhile. The end must come. */
+void locks_scan_begin(struct model *m);
+void locks_scan_end(struct model *m, struct err_list *blockers);
+
 /*
  * While the task runs: -EOPNOTSUPP when the file behind @link, a link of the
  * task's in /proc (cwd, root, a mapping), could not be dumped by its name.

@@ -75,6 +75,7 @@ struct locked;
 struct fresh;
 struct journal_entry;
 struct lock_dump;
+struct lock_scan;
 
 /* State of a dump (m->fd_state). */
 struct fd_dump {
@@ -108,6 +109,7 @@ struct fd_dump {
 	struct fresh *fresh;   /* sk_opts.c */
 	struct image_out *sk_queues;
 	struct lock_dump *locks;
+	struct lock_scan *lock_scan;  /* lock_lost.c: under way */
 	struct journal_entry **links; /* link.c: names made, that go if the dump fails */
 	size_t n_links;
 };

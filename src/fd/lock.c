@@ -164,8 +164,8 @@ static bool same(const struct held_lock *h, const struct file_obj *f, const stru
 	       (h->t->ids && t->ids && h->t->ids->files_id == t->ids->files_id);
 }
 
-static void add(struct fd_dump *d, const struct fd_look *l, struct file_obj *f,
-		const struct lock_line *k)
+static int add(struct fd_dump *d, const struct fd_look *l, struct file_obj *f,
+	       const struct lock_line *k, struct err *e)
 {
 	struct lock_dump *ld = d->locks;
 	uint64_t hash = (f->id * 31 + (uint64_t)k->start) * 0x9e3779b97f4a7c15ull;
@@ -179,12 +179,16 @@ static void add(struct fd_dump *d, const struct fd_look *l, struct file_obj *f,
 			h->t = l->t;
 			h->fd = l->fd;
 		}
-		return;
+		return 0;
 	}
+	/* Only we have it, out of a message that nobody has received: no task could take it again. */
+	if (l->t == d->self)
+		return fd_refuse(l, e, "a file lock is held by a descriptor that is in flight");
 	h = pool_alloc(d->m->pool, sizeof(*h));
 	*h = (struct held_lock){ *head, f, l->t, l->fd, *k };
 	*head = h;
 	pool_push(d->m->pool, ld->v, ld->n, h);
+	return 0;
 }
 
 int locks_dump(struct fd_dump *d, const struct fd_look *l, struct file_obj *f, struct err *e)
@@ -198,7 +202,7 @@ int locks_dump(struct fd_dump *d, const struct fd_look *l, struct file_obj *f, s
 
 		r = check_line(l, p, &k, e);
 		if (!r)
-			add(d, l, f, &k);
+			r = add(d, l, f, &k, e);
 	}
 	return r;
 }
