@@ -7,7 +7,7 @@ expect 2 "--tree" "\"12x\"" -- dump --tree 12x
 expect 2 "--tree" "\"0\"" -- dump -t 0
 expect 2 "--ghost-limit" "\"5X\"" "64K" -- dump -t "$pid" --ghost-limit 5X
 expect 2 "--tree PID" -- dump
-expect 2 "--tcp-established" "not built yet" -- dump -t "$pid" --tcp-established
+expect 2 "--lazy-pages" "not built yet" -- dump -t "$pid" --lazy-pages
 expect 2 "pre-dump" "not built yet" -- pre-dump -t "$pid"
 expect 2 "work directory" "$T/none" -- dump -t "$pid" -W "$T/none"
 expect 2 "/no/such/x" "a directory that exists" -- dump -t "$pid" --log-file /no/such/x -D "$T"
