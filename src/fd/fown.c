@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "base/nshelper.h"
@@ -134,6 +135,65 @@ static int set_owner(const struct file_obj *f, const FownEntry *fo, const struct
 	return 0;
 }
 
+/* The number that @f has in the tree, with its owner if that one has it; -1 when it has none. */
+static int number_of(const struct model *m, const struct file_obj *f, const FownEntry *fo)
+{
+	int ret = -1;
+
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		const struct task *t = m->tasks[i];
+
+		for (size_t k = 0; k < t->n_fds; k++) {
+			if (t->fds[k].file != f)
+				continue;
+			if (t->pid == (pid_t)fo->pid)
+				return t->fds[k].fd;
+			if (ret < 0)
+				ret = t->fds[k].fd;
+		}
+	}
+	return ret;
+}
+
+struct async {
+	const struct file_obj *f;
+	int number;
+};
+
+/* Runs in: a forked helper, whose own descriptors may be replaced. */
+static int async_as(void *arg, void *none, struct err *e)
+{
+	const struct async *a = arg;
+	struct rlimit rl;
+
+	if (!getrlimit(RLIMIT_NOFILE, &rl) && rl.rlim_cur < rl.rlim_max) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	if (a->number != a->f->fd && dup2(a->f->fd, a->number) < 0)
+		return err_sys(e, "dup2", "file %u to %d", a->f->id, a->number);
+	if (fcntl(a->number, F_SETFL, fcntl(a->number, F_GETFL) | O_ASYNC))
+		return err_sys(e, "fcntl", "file %u: O_ASYNC", a->f->id);
+	return 0;
+}
+
+/*
+ * The kernel remembers by which number O_ASYNC was asked for: with F_SETSIG
+ * that is what the signal bears as si_fd.
+ */
+static int set_async(const struct model *m, const struct file_obj *f, const FownEntry *fo,
+		     struct err *e)
+{
+	struct async a = { f, number_of(m, f, fo) };
+	char none;
+
+	if (a.number >= 0 && fo->signum)
+		return ns_helper_run(getpid(), 0, async_as, &a, &none, sizeof(none), e);
+	if (fcntl(f->fd, F_SETFL, fcntl(f->fd, F_GETFL) | O_ASYNC))
+		return err_sys(e, "fcntl", "file %u: O_ASYNC", f->id);
+	return 0;
+}
+
 /* The signal first, then the owner, then O_ASYNC: nothing is sent half configured. */
 int fown_finish(struct fd_restore *r, struct file_obj *f, struct err *e)
 {
@@ -155,7 +215,5 @@ int fown_finish(struct fd_restore *r, struct file_obj *f, struct err *e)
 	}
 	if (!fo->pid && locks_lease_on(r, f) && fcntl(f->fd, F_SETOWN, 0))
 		return err_sys(e, "fcntl", "file %u: F_SETOWN 0", f->id);
-	if (flags & O_ASYNC && fcntl(f->fd, F_SETFL, fcntl(f->fd, F_GETFL) | O_ASYNC))
-		return err_sys(e, "fcntl", "file %u: O_ASYNC", f->id);
-	return 0;
+	return flags & O_ASYNC ? set_async(r->m, f, fo, e) : 0;
 }
