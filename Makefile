@@ -28,19 +28,22 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(SAN) -MMD -MP
 BLOB_CFLAGS := -O2 -ffreestanding -fno-stack-protector -fcf-protection=none -fpie -mgeneral-regs-only \
 	-fno-jump-tables -fno-asynchronous-unwind-tables -fno-sanitize=all
 
-all: $(BUILD)/stasis $(BUILD)/libcriu.so.2
+all: $(BUILD)/stasis $(BUILD)/libcriu.so.2 $(BUILD)/libstasis.so.0
 
 $(BUILD)/stasis: $(CLI_OBJ) $(BUILD)/libstasis-core.a
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $(CLI_OBJ) -Wl,--as-needed $(BUILD)/libstasis-core.a $(LDLIBS)
 
-# The library: the protocol's messages and nothing else of ours.
+# The libraries: the protocol's messages and nothing else of ours.
 PIC := -fPIC -fvisibility=hidden
 LIB_OBJ := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard src/lib/*.c)) $(BUILD)/pic/schema/rpc.pb-c.o
+LIB_LINK = $(CC) $(SAN) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs -Wl,--as-needed
 $(BUILD)/libcriu.so.2: $(LIB_OBJ)
 	@echo "  LINK   $@"
-	$(Q)$(CC) $(SAN) $(LDFLAGS) -shared -Wl,-soname,libcriu.so.2 -o $@ $(LIB_OBJ) -Wl,--as-needed -Wl,-z,defs -lprotobuf-c
-	$(Q)ln -sf libcriu.so.2 $(BUILD)/libcriu.so
+	$(Q)$(LIB_LINK) -o $@ $(filter-out %/stasis.o,$(LIB_OBJ)) -lprotobuf-c && ln -sf $(@F) $(basename $@)
+$(BUILD)/libstasis.so.0: $(LIB_OBJ) src/lib/libstasis.map
+	@echo "  LINK   $@"
+	$(Q)$(LIB_LINK) -Wl,--version-script=src/lib/libstasis.map -o $@ $(LIB_OBJ) -lprotobuf-c && ln -sf $(@F) $(basename $@)
 $(BUILD)/pic/schema/%.o: $(BUILD)/schema/%.c | $(SCHEMA_H)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -O2 -g $(PIC) -MMD -MP -c -o $@ $<
@@ -108,6 +111,9 @@ install: all
 	install -Dm755 $(BUILD)/libcriu.so.2 $(DESTDIR)$(PREFIX)/lib/libcriu.so.2
 	ln -sf libcriu.so.2 $(DESTDIR)$(PREFIX)/lib/libcriu.so
 	install -Dm644 src/lib/criu.h $(DESTDIR)$(PREFIX)/include/criu/criu.h
+	install -Dm755 $(BUILD)/libstasis.so.0 $(DESTDIR)$(PREFIX)/lib/libstasis.so.0
+	ln -sf libstasis.so.0 $(DESTDIR)$(PREFIX)/lib/libstasis.so
+	install -Dm644 src/lib/stasis.h $(DESTDIR)$(PREFIX)/include/stasis.h
 	scripts/install-texts $(PREFIX) $(DESTDIR)
 clean:
 	rm -rf $(BUILD)

@@ -36,4 +36,14 @@ int criu_conn_open(struct criu_conn *c, const criu_opts *o, bool start, bool apa
 /* Waits for the worker's end, so that nobody else's wait() meets it. Keeps errno. */
 void criu_conn_close(struct criu_conn *c);
 
+/* Whom hook points are told: negative refuses. @fd: a descriptor that came along, or -1. */
+struct criu_listener {
+	int (*notify)(void *ctx, CriuNotify *n, int fd);
+	void *ctx;
+};
+
+/* The answer, granted or refused (criu_resp__free_unpacked()); -ECOMM, -EBADMSG, -ENOMEM. */
+int criu_ask(const struct criu_conn *c, const struct criu_listener *l, const CriuReq *req,
+	     CriuResp **ret_resp);
+
 #endif

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The calls that ask for something: one request, notifications meanwhile, its answer. */
+/* The calls of libcriu that ask for something. */
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "lib/criu-internal.h"
-
-/* Answers are smaller than what runtimes have room for. */
-#define ANSWER_MAX 65536
 
 static _Thread_local char last_error[4096];
 static _Thread_local int pts_master = -1;
@@ -31,80 +24,16 @@ int criu_get_orphan_pts_master_fd(void)
 	return pts_master;
 }
 
-static int send_request(const struct criu_conn *c, const CriuReq *req)
+/* As criu_listener: the callback is asked; without one everything is fine. */
+static int on_notify(void *ctx, CriuNotify *n, int fd)
 {
-	size_t size = criu_req__get_packed_size(req);
-	uint8_t *buf = malloc(size ? size : 1);
-	ssize_t n;
+	const criu_opts *o = ctx;
+	int r;
 
-	if (!buf)
-		return -ENOMEM;
-	criu_req__pack(req, buf);
-	do {
-		n = send(c->sk, buf, size, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	free(buf);
-	return n == (ssize_t)size ? 0 : -ECOMM;
-}
-
-static int take_descriptor(struct msghdr *m)
-{
-	int fd = -1;
-
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h))
-		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-			memcpy(&fd, CMSG_DATA(h), sizeof(fd));
-	return fd;
-}
-
-/* @ret_fd: one that came along, or -1. */
-static int recv_answer(const struct criu_conn *c, CriuResp **ret, int *ret_fd)
-{
-	uint8_t *buf = malloc(ANSWER_MAX);
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = buf, .iov_len = ANSWER_MAX };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control.room,
-			    .msg_controllen = sizeof(control.room) };
-	ssize_t n;
-
-	if (!buf)
-		return -ENOMEM;
-	do {
-		n = recvmsg(c->sk, &m, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	*ret_fd = n > 0 ? take_descriptor(&m) : -1;
-	*ret = n > 0 && !(m.msg_flags & MSG_TRUNC) ? criu_resp__unpack(NULL, n, buf) : NULL;
-	free(buf);
-	if (*ret)
-		return 0;
-	if (*ret_fd >= 0)
-		close(*ret_fd);
-	return n > 0 ? -EBADMSG : -ECOMM;
-}
-
-/* The callback is asked; without one everything is fine. */
-static int answer_notify(const struct criu_conn *c, const criu_opts *o, CriuResp *resp, int fd)
-{
-	CriuReq req = CRIU_REQ__INIT;
-	int r = 0;
-
-	if (!resp->notify || !resp->notify->script)
-		return -EBADMSG;
 	pts_master = fd;
-	if (o->notify)
-		r = o->notify(resp->notify->script, resp->notify);
-	if (fd >= 0)
-		close(fd);
+	r = o->notify ? o->notify(n->script, n) : 0;
 	pts_master = -1;
-	req.type = CRIU_REQ_TYPE__NOTIFY;
-	req.has_notify_success = true;
-	req.notify_success = r >= 0;
-	return send_request(c, &req);
+	return r;
 }
 
 static int refused(const CriuResp *resp)
@@ -118,20 +47,12 @@ static int refused(const CriuResp *resp)
 }
 
 /* One request over an open connection. *ret_resp only when it was granted. */
-static int ask(const struct criu_conn *c, const criu_opts *o, const CriuReq *req,
-	       CriuResp **ret_resp)
+static int ask(const struct criu_conn *c, criu_opts *o, const CriuReq *req, CriuResp **ret_resp)
 {
-	CriuResp *resp = NULL;
-	int fd, r = send_request(c, req);
+	struct criu_listener l = { .notify = on_notify, .ctx = o };
+	CriuResp *resp;
+	int r = criu_ask(c, &l, req, &resp);
 
-	while (!r) {
-		r = recv_answer(c, &resp, &fd);
-		if (r || resp->type != CRIU_REQ_TYPE__NOTIFY)
-			break;
-		r = answer_notify(c, o, resp, fd);
-		criu_resp__free_unpacked(resp, NULL);
-		resp = NULL;
-	}
 	if (r)
 		return r;
 	if (!resp->success)
