@@ -260,11 +260,52 @@ static void with_passing_child(void)
 	unlink(un.sun_path);
 }
 
+/* What it sends bears its name, though the other end does not ask for that yet. */
+static pid_t with_sender(int *ret_fd)
+{
+	int sv[2], on = 1;
+	pid_t pid;
+
+	case_sys(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv));
+	pid = case_sys(fork());
+	if (!pid) {
+		close(sv[0]);
+		case_sys(setsockopt(sv[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+		case_sys(send(sv[1], "hidden", 6, 0));
+		case_child_ready("sender");
+		case_wait_go();
+		case_wait_for("seen");
+		_exit(0);
+	}
+	close(sv[1]);
+	case_wait_child("sender");
+	*ret_fd = sv[0];
+	return pid;
+}
+
+static void check_sender(int fd, pid_t pid)
+{
+	char byte, buf[CMSG_SPACE(sizeof(struct ucred))] = "";
+	struct iovec iov = { &byte, 1 };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof(buf)
+	};
+	struct ucred c = { 0 };
+	int on = 1;
+
+	case_sys(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+	case_check(recvmsg(fd, &mh, MSG_DONTWAIT) == 1 && CMSG_FIRSTHDR(&mh), "no credentials");
+	memcpy(&c, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(c));
+	case_check(c.pid == pid && !c.uid && !c.gid, "sent by %d, %u, %u, not %d", c.pid, c.uid,
+		   c.gid, pid);
+	case_touch("seen");
+}
+
 int main(int argc, char **argv)
 {
-	int first, pending, by_child, by_user, fd, p[2];
+	int hidden, first, pending, by_child, by_user, fd, p[2];
 	struct seen child_waits;
-	pid_t child, user;
+	pid_t child, user, sender;
 
 	case_begin(argc, argv);
 	case_sys(chmod(argv[1], 0777));
@@ -299,6 +340,7 @@ int main(int argc, char **argv)
 	keep(client("user", SOCK_STREAM), "client of the user by file", user, true);
 	wait_byte(p[0]);
 	with_passing_child();
+	sender = with_sender(&hidden);
 
 	case_ready();
 	check_all();
@@ -307,6 +349,7 @@ int main(int argc, char **argv)
 	look(fd, &child_waits);
 	case_check(child_waits.c.pid == child && !child_waits.c.uid,
 		   "who waited was %d, %u, not %d", child_waits.c.pid, child_waits.c.uid, child);
+	check_sender(hidden, sender);
 	for (int i = 0; i < 2; i++) {
 		int st;
 

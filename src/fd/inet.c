@@ -218,7 +218,7 @@ static int dump_datagrams(struct fd_dump *d, struct file_obj *f, const struct fd
 
 	if (il->s.protocol != IPPROTO_UDP || !(il->events & POLLIN))
 		return 0;
-	r = sk_queue_dump_any(d, f, l, SOCK_DGRAM, 0, &any, e);
+	r = sk_queue_dump_any(d, f, l, SOCK_DGRAM, 0, NULL, &any, e);
 	why = r || !any ? NULL : unreachable(l, il);
 	if (!why)
 		return r;

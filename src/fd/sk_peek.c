@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/proc.h"
 #include "fd/sk_opts.h"
 #include "fd/sk_queue.h"
 
@@ -47,6 +48,7 @@ struct peek {
 	int fds[RIGHTS_MAX];
 	size_t n_fds;
 	bool rights_seen; /* in this step */
+	const struct task *by;
 	size_t n_put;
 };
 
@@ -121,13 +123,37 @@ static int look(struct peek *p, size_t size, struct err *e)
 	return 0;
 }
 
+/*
+ * The kernel shows credentials to a socket with SO_PASSCRED only, and to set
+ * that would be seen, should we die: taken is who holds the sending end.
+ */
+static int put_hidden_cred(const struct peek *p, SkPacketEntry *pe, struct err *e)
+{
+	struct proc_status st;
+	int r;
+
+	if (!p->by || p->by->state == TASK_ZOMBIE)
+		return 0;
+	r = proc_status_read(p->by->host, p->by->host, &st, e);
+	if (r)
+		return r;
+	pe->has_pid = pe->has_uid = pe->has_gid = 1;
+	pe->pid = (uint32_t)p->by->pid;
+	pe->uid = st.uid[0];
+	pe->gid = st.gid[0];
+	proc_status_free(&st);
+	return 0;
+}
+
 /* What the images call the sender, who must be there to be named again. */
 static int put_cred(const struct peek *p, SkPacketEntry *pe, struct err *e)
 {
 	struct model *m = p->d->m;
 
+	if (!p->creds)
+		return put_hidden_cred(p, pe, e);
 	/* Sent before anybody asked for them: shown as nobody's. */
-	if (!p->creds || !p->cred.pid)
+	if (!p->cred.pid)
 		return 0;
 	for (size_t i = 0; i < m->n_tasks; i++) {
 		if (m->tasks[i]->host != p->cred.pid)
@@ -397,14 +423,14 @@ static int walk(struct peek *p, size_t bytes, int events, int shut, struct err *
 }
 
 int sk_queue_dump_any(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
-		      int shut, bool *ret_any, struct err *e)
+		      int shut, const struct task *by, bool *ret_any, struct err *e)
 {
 	struct peek *p = pool_alloc(d->m->pool, sizeof(*p));
 	int events, bytes, cred = 0, r = sizes(l, &events, &bytes, e);
 
 	if (r)
 		return r;
-	*p = (struct peek){ .d = d, .f = f, .l = l, .type = type };
+	*p = (struct peek){ .d = d, .f = f, .l = l, .type = type, .by = by };
 	sk_get(l->copy, SOL_SOCKET, SO_PASSCRED, &cred);
 	p->creds = cred;
 	p->size = type == SOCK_STREAM ? (size_t)bytes + 1 : PACKET_MAX;
@@ -425,9 +451,9 @@ int sk_queue_dump_any(struct fd_dump *d, struct file_obj *f, const struct fd_loo
 }
 
 int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
-		  int shut, struct err *e)
+		  int shut, const struct task *by, struct err *e)
 {
 	bool any;
 
-	return sk_queue_dump_any(d, f, l, type, shut, &any, e);
+	return sk_queue_dump_any(d, f, l, type, shut, by, &any, e);
 }

@@ -15,13 +15,15 @@ int sk_queue_look(const struct fd_look *l, int type, int shut, bool *ret_any, bo
  * Peek at everything that waits in it and write it: data, boundaries, senders'
  * names and credentials, descriptors. Nothing is consumed. Descriptors that no
  * task holds become descriptions of the tree; call it when all tasks were seen.
- * @shut: directions that are shut down, as the kernel counts.
+ * @shut: directions that are shut down, as the kernel counts. @by: who sent it
+ * with credentials that this end does not show (SO_PASSCRED at the other one
+ * only), or NULL.
  */
 int sk_queue_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
-		  int shut, struct err *e);
+		  int shut, const struct task *by, struct err *e);
 /* ...@ret_any: whether there was anything. */
 int sk_queue_dump_any(struct fd_dump *d, struct file_obj *f, const struct fd_look *l, int type,
-		      int shut, bool *ret_any, struct err *e);
+		      int shut, const struct task *by, bool *ret_any, struct err *e);
 
 struct sk_packet {
 	const SkPacketEntry *e;

@@ -394,6 +394,21 @@ static int link_pending(struct unix_dump *ud, const struct dumped *x, struct err
 	return r;
 }
 
+/* Who holds the other end, when that has SO_PASSCRED: its data bears credentials, wherever it goes. */
+static const struct task *hidden_sender(const struct fd_dump *d, const struct unix_sock *s)
+{
+	const struct unix_dump *ud = d->unixes;
+
+	for (size_t i = 0; s->peer && i < ud->n; i++) {
+		const struct file_obj *f = ud->v[i].f;
+
+		if (ud->v[i].ino == s->peer)
+			return f->entry->usk->opts->so_passcred && f->owner != d->self ? f->owner :
+											 NULL;
+	}
+	return NULL;
+}
+
 /* What waits may hold further sockets, which then come to the end of the list. */
 static int unix_dump_more(struct fd_dump *d, struct err *e)
 {
@@ -412,7 +427,7 @@ static int unix_dump_more(struct fd_dump *d, struct err *e)
 		l->copy = fd_dump_copy(f, e);
 		if (l->copy < 0)
 			return l->copy;
-		r = sk_queue_dump(d, f, l, s->type, s->shutdown, e);
+		r = sk_queue_dump(d, f, l, s->type, s->shutdown, hidden_sender(d, s), e);
 		fd_look_close(l);
 	}
 	return r;
