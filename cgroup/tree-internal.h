@@ -148,6 +148,7 @@ struct cg_restore {
 	const struct cg_target *root; /* NULL: stays where we are */
 	struct cg_node *above;	      /* made because something below them was */
 	size_t n_above;
+	const struct cg_hier *stuck; /* where something was made last */
 	int v2_fd;
 	bool *entered;	      /* by hierarchy: this thread is elsewhere */
 	uint32_t was_entered; /* bits, by hierarchy: the root was born there */

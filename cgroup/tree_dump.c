@@ -39,6 +39,7 @@ struct dumper {
 	size_t n_texts;
 	CgroupEntry *image;
 	CgSetEntry *ours;
+	bool threaded; /* a thread is not where its process is */
 	uint32_t
 		*prefixes; /* by hierarchy: length of the cgroup namespace's root, 0: "/" or none */
 };
@@ -197,6 +198,8 @@ static int text_read(const char *path, char **ret, struct err *e)
 
 static int task_sets(struct dumper *d, struct task *t, struct err *e)
 {
+	uint32_t first = 0;
+
 	for (size_t i = 0; i < t->n_threads; i++) {
 		struct thread *th = &t->threads[i];
 		_cleanup_free_ char *text = NULL;
@@ -211,6 +214,8 @@ static int task_sets(struct dumper *d, struct task *t, struct err *e)
 			return r;
 		th->core->thread_core->has_cg_set = 1;
 		th->core->thread_core->cg_set = set_of(d, text);
+		d->threaded |= first && first != th->core->thread_core->cg_set;
+		first = th->core->thread_core->cg_set;
 	}
 	return 0;
 }
@@ -447,6 +452,8 @@ static int controllers_dump(struct dumper *d, struct err *e)
 			if (!n[strcspn(n, ",")])
 				break;
 		}
+		if (h->v2 && d->threaded)
+			c->has_is_threaded = c->is_threaded = 1;
 		r = root_id == 1 ? 0 : base_add(d, h, c, root, e);
 		for (size_t k = 0; !r && k < d->image->n_sets; k++) {
 			const char *path = member_path(d->image->sets[k], h->ctl, &prefix);

@@ -279,26 +279,85 @@ static int owners_set(const struct cg_node *n, struct err *e)
 	return r || !n->entry ? r : owner_set(n->dir, n->entry->dir_perms, e);
 }
 
-int cgroups_make(struct model *m, struct err *e)
+/* Places and nodes of a hierarchy that cannot be changed here: the tasks stay where we are in it. */
+static void give_up(struct cg_restore *c, const struct cg_hier *h)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->n_nodes; i++)
+		if (c->nodes[i].h != h)
+			c->nodes[kept++] = c->nodes[i];
+	c->n_nodes = kept;
+	for (size_t t = 0; t < c->n_targets; t++) {
+		kept = 0;
+		for (size_t i = 0; i < c->targets[t].n; i++)
+			if (c->targets[t].places[i].h != h)
+				c->targets[t].places[kept++] = c->targets[t].places[i];
+		c->targets[t].n = kept;
+	}
+}
+
+static bool is_forbidden(int r)
+{
+	return r == -EROFS || r == -EACCES || r == -EPERM;
+}
+
+static int make_all(struct model *m, struct err *e)
 {
 	struct cg_restore *c = m->cg_state;
 	int r = 0;
 
-	if (!c || c->mode == CG_MODE_NONE)
-		return 0;
-	for (size_t i = 0; i < c->n_nodes && !r; i++) {
+	for (size_t i = 0; c->mode != CG_MODE_NONE && i < c->n_nodes && !r; i++) {
 		struct cg_node *n = &c->nodes[i];
 
 		if (!exists(n->dir)) {
 			if (c->mode == CG_MODE_PROPS)
 				continue;
 			r = make_path(m, n, e);
+			c->stuck = n->h;
 		} else if (c->mode == CG_MODE_STRICT) {
 			return err_set(e, ERR_CONFLICT, EEXIST, "restore cgroups", n->dir,
 				       "this cgroup has come into being meanwhile");
 		}
 		if (!r && is_set(c, n))
 			r = props_set(m, n, CG_EARLY, e);
+	}
+	return r;
+}
+
+/* Those that are there must let us in. */
+static int enter_check(struct cg_restore *c, struct err *e)
+{
+	for (size_t i = 0; i < c->n_targets; i++)
+		for (size_t k = 0; k < c->targets[i].n; k++) {
+			const struct cg_place *pl = &c->targets[i].places[k];
+			char file[CGROUP_PATH + 32];
+
+			snprintf(file, sizeof(file), "%s/cgroup.procs", pl->dir);
+			if (!strcmp(pl->path, pl->h->ours) || !access(file, W_OK) ||
+			    errno == ENOENT)
+				continue;
+			c->stuck = pl->h;
+			err_sys(e, "write", "%s", file);
+			return err_hint(e, "the hierarchy must be mounted writable, or use "
+					   "--manage-cgroups=ignore");
+		}
+	return 0;
+}
+
+int cgroups_make(struct model *m, struct err *e)
+{
+	struct cg_restore *c = m->cg_state;
+	int r;
+
+	if (!c)
+		return 0;
+	/* Nobody asked: where cgroups are not ours to make or enter, the tree can do without. */
+	while (((r = enter_check(c, e)) || (r = make_all(m, e))) && !c->asked && is_forbidden(r)) {
+		log_warn("%s %s: %s: tasks stay where stasis runs in this hierarchy", e->op,
+			 e->object, e->why);
+		err_clear(e);
+		give_up(c, c->stuck);
 	}
 	return r;
 }

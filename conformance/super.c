@@ -4,7 +4,7 @@
  *
  * Makes a cgroup NAME in the v1 freezer hierarchy and in the v2 hierarchy,
  * where they exist (paths in CASE_V1 and CASE_V2; when these are set already,
- * below them, so that an outer supervisor can sweep for an inner one). The outermost one makes NAME
+ * below them, so that an outer supervisor can sweep for an inner one). The outermost one makes one
  * in every other v1 hierarchy too: CASE_CG, for cases about limits. Every orphan of the command
  * becomes ours (subreaper) and is reaped at once, as an init would. The outermost
  * one takes a mount namespace of its own: no case can touch the host's mounts,
@@ -53,6 +53,12 @@ static void make_cgroups(const char *name)
 	FILE *f = setmntent("/proc/self/mounts", "r");
 	int outermost = !getenv("CASE_CG");
 	struct mntent *m;
+	struct timespec now;
+	char top[128];
+
+	/* Others may have the same pid in pid namespaces of their own. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(top, sizeof(top), "%s-%llx%05lx", name, (long long)now.tv_sec, now.tv_nsec >> 12);
 
 	while (f && (m = getmntent(f))) {
 		int v2 = !strcmp(m->mnt_type, "cgroup2");
@@ -62,12 +68,12 @@ static void make_cgroups(const char *name)
 		else if (outermost && !strcmp(m->mnt_type, "cgroup") && n_others < OTHERS) {
 			char *dir = others[n_others];
 
-			snprintf(dir, sizeof(others[0]), "%s/%s", m->mnt_dir, name);
+			snprintf(dir, sizeof(others[0]), "%s/%s", m->mnt_dir, top);
 			n_others += !mkdir(dir, 0755);
 		}
 	}
 	if (outermost)
-		setenv("CASE_CG", name, 1);
+		setenv("CASE_CG", top, 1);
 	if (f)
 		endmntent(f);
 	if (cgroups[0][0])

@@ -224,6 +224,36 @@ echo $off >"$frozen"
 finishes "thawed after its restore"
 remove
 
+# Where cgroups cannot be made: a reason when they were asked for, else the tree comes back where stasis runs.
+make_all
+settle
+img=$(images)
+expect 0 -- dump --no-sync -t "$pid" -D "$img"
+wait_for gone "$pid" || die "the victim still lives after its dump"
+remove
+read_only() {
+	(
+		enter_cgroups
+		exec unshare -m --propagation private sh -c 'for d in /sys/fs/cgroup/*/; do mount -o remount,bind,ro "$d" 2>/dev/null; done
+			exec timeout -k 5 20 "$@"' sh "$STASIS" restore -d -D "$img" --pidfile "$T/pid" "$@" </dev/null >"$T/out" 2>&1
+	)
+}
+read_only --manage-cgroups && die "cgroups were made on a read-only filesystem"
+grep -q "mkdir.*Read-only" "$T/out" && grep -q "manage-cgroups=none or ignore" "$T/out" || die "read-only: $(cat "$T/out")"
+nothing_restored "a read-only filesystem"
+read_only || die "a restore without cgroups: $(cat "$T/out")"
+grep -q "tasks stay where stasis runs" "$T/out" || die "nothing was told: $(cat "$T/out")"
+kill -9 "$(cat "$T/pid")"
+wait_for gone "$(cat "$T/pid")"
+make_all
+read_only --manage-cgroups=none && die "cgroups were entered on a read-only filesystem"
+grep -q "cgroup.procs.*Read-only" "$T/out" || die "entering read-only: $(cat "$T/out")"
+read_only || die "a restore without entering cgroups: $(cat "$T/out")"
+grep -q "tasks stay where stasis runs" "$T/out" || die "nothing was told: $(cat "$T/out")"
+pid=$(cat "$T/pid")
+finishes "restored without its cgroups"
+remove
+
 # Killed in the middle: the guard removes what was made, and sets back what was changed.
 make_all
 settle
