@@ -84,7 +84,7 @@ static struct mnt *yard_of(const struct mounts_state *s, const struct mnt *img)
 static void find_own(struct model *m, struct mounts_state *s, struct mnt *img,
 		     struct err_list *problems)
 {
-	bool root = img == s->tree.root;
+	bool root = img == mnt_tree_top(&s->tree);
 
 	if (!img->kind->fresh) {
 		mnt_problem(problems, img,
@@ -111,7 +111,7 @@ static void find_own(struct model *m, struct mounts_state *s, struct mnt *img,
 static void find_source(struct model *m, struct mounts_state *s, struct mnt *img,
 			struct err_list *problems)
 {
-	bool root = img == s->tree.root;
+	bool root = img == mnt_tree_top(&s->tree);
 	struct stat st;
 
 	if (root && m->opt && m->opt->root) {
@@ -234,7 +234,9 @@ static void look_at_kept(struct mounts_state *s, struct err_list *problems)
 
 static void keep_ours(struct model *m, struct mounts_state *s, struct err_list *problems)
 {
-	if ((m->opt && m->opt->root) || !mnt_root_is_ours(s))
+	bool given = m->opt && m->opt->root;
+
+	if ((given && mnt_tree_top(&s->tree) == s->tree.root) || !mnt_root_is_ours(s))
 		return;
 	mnt_match_ours(s, model_has_own_ns(m, NS_USER), problems);
 	mnt_plan_away(m, s, problems);

@@ -340,7 +340,21 @@ int mounts_attach(struct maker *mk, struct err *e)
 	if (!s->tree.root->match)
 		emit_root(mk, s->tree.root);
 	emit_others(mk, &s->tree);
+	if (mounts_root_is_covered(mk->m)) {
+		int fd = maker_send(mk, mnt_tree_top(&s->tree)->fd);
+
+		prog_call(mk->p, "mount: enter what covers the root", SYS_fchdir, fd);
+		prog_call(mk->p, "mount: change the root", SYS_chroot,
+			  (uintptr_t)prog_strdup(mk->p, "."));
+	}
 	return 0;
+}
+
+bool mounts_root_is_covered(const struct model *m)
+{
+	const struct mounts_state *s = m->mnt_state;
+
+	return s && mnt_tree_top(&s->tree) != s->tree.root;
 }
 
 static int join(const struct mounts_state *s, const struct mnt *mnt, struct err *e)

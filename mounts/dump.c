@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "image/image.h"
@@ -158,6 +159,28 @@ static const char *own_blocker(const struct model *m, const struct mounts_state 
 	return NULL;
 }
 
+/* All that have the root as theirs, and not a directory below it, are above what covers it. */
+static bool roots_are_top(const struct model *m, const struct mounts_state *s)
+{
+	for (size_t i = 0; i < m->n_tasks; i++) {
+		const struct task *t = m->tasks[i];
+		_cleanup_close_ int fd = -EBADF;
+		char path[48], link[8];
+		struct statx sx;
+
+		if (t->state == TASK_ZOMBIE)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/root", t->host);
+		if (readlink(path, link, sizeof(link)) != 1)
+			continue;
+		fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) ||
+		    sx.stx_mnt_id != mnt_tree_top(&s->tree)->id)
+			return false;
+	}
+	return true;
+}
+
 /* Why @mnt cannot be rebuilt, or NULL. */
 static const char *blocker(const struct model *m, const struct mounts_state *s,
 			   const struct mnt *mnt, const char **hint)
@@ -167,8 +190,9 @@ static const char *blocker(const struct model *m, const struct mounts_state *s,
 	const char *why;
 
 	*hint = NULL;
-	if (mnt->parent == root && !*mnt->rel)
-		return "it hides the root of the tree";
+	if (mnt->parent == root && !*mnt->rel && !roots_are_top(m, s))
+		return "it lies over the root of the tree, and not all tasks have it as their "
+		       "root";
 	if (!mnt_path_is_plain(mnt->point))
 		return "its mount point has no usable name";
 	if (mnt != root && mnt->locked && !our_root)

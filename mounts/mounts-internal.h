@@ -92,6 +92,8 @@ struct mnt *mnt_tree_by_id(const struct mnt_tree *t, uint32_t id);
 struct mnt *mnt_tree_lookup(const struct mnt_tree *t, const char *p, const char **ret_rest);
 /* Whether lookups of its mount point end at @m's own root. */
 bool mnt_is_visible(const struct mnt_tree *t, const struct mnt *m);
+/* What lies topmost on the root of the namespace, the root itself if nothing does. */
+struct mnt *mnt_tree_top(const struct mnt_tree *t);
 /* Same filesystem instance. */
 static inline bool mnt_same_sb(const struct mnt *a, const struct mnt *b)
 {

@@ -37,6 +37,8 @@ int mounts_build(struct maker *mk, struct err *e);
 int mounts_fill(struct model *m, pid_t root_pid, struct err *e);
 /* A tree that shares nothing with our copy is put together then: calls, and what follows from outside. */
 bool mounts_has_pieces(const struct model *m);
+/* Restore: the tree's tasks have a mount as root that lies over that of their namespace. */
+bool mounts_root_is_covered(const struct model *m);
 /* Descriptors that the root stub may hold at once while that is done. */
 int mounts_max_fds(const struct model *m);
 int mounts_open(struct maker *mk, struct err *e);

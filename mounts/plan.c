@@ -107,7 +107,8 @@ void mnt_plan_away(struct model *m, struct mounts_state *s, struct err_list *pro
 		for (size_t i = 0; i < s->ours.n; i++) {
 			struct mnt *o = s->ours.v[i];
 
-			if (o->match || !o->stands || !o->parent->match ||
+			/* What covers one that goes must go before it. */
+			if (o->match || !o->stands || (!o->parent->match && *o->rel) ||
 			    !mnt_is_visible(&s->ours, o))
 				continue;
 			subtree_gone(o);
@@ -325,6 +326,14 @@ void mnt_check_outer(struct mounts_state *s, struct err_list *problems)
 	}
 }
 
+/* Paths would lead to what covers it as soon as that stands. */
+static void check_root(const struct mounts_state *s, struct err_list *problems)
+{
+	for (const struct mnt *c = s->tree.root->child; c; c = c->sibling)
+		if (!*c->rel)
+			problem(problems, c, "it lies over the root");
+}
+
 static void check_propagation(const struct mounts_state *s, struct err_list *problems)
 {
 	for (size_t i = 0; i < s->tree.n; i++) {
@@ -380,5 +389,6 @@ void mounts_plan(struct model *m, struct mounts_state *s, struct err_list *probl
 	mnt_check_kept(s, problems);
 	mnt_check_outer(s, problems);
 	plan_order(m, s, problems);
+	check_root(s, problems);
 	check_propagation(s, problems);
 }

@@ -153,6 +153,11 @@ static struct mnt *topmost(struct mnt *m)
 	return m;
 }
 
+struct mnt *mnt_tree_top(const struct mnt_tree *t)
+{
+	return topmost(t->root);
+}
+
 /* The child that a walk down @path from @m's root meets first. */
 static struct mnt *met_first(const struct mnt *m, const char *path, const char **ret_rest)
 {

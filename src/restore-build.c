@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "model/model.h"
 #include "model/options.h"
+#include "mounts/mounts.h"
 #include "parasite/stub.h"
 #include "restore-internal.h"
 #include "src/fd/fd.h"
@@ -30,6 +31,11 @@ static int build_fs(struct restore *r, struct build *b, struct err *e)
 
 	if (t->fs && t->fs->has_umask)
 		prog_call(b->p, "set the umask", SYS_umask, t->fs->umask);
+	if (mounts_root_is_covered(r->m)) {
+		prog_call(b->p, "enter what covers the root", SYS_fchdir,
+			  build_slot(b, r->root_fd));
+		prog_call(b->p, "change the root", SYS_chroot, (uint64_t)prog_strdup(b->p, "."));
+	}
 	if (t->root && strcmp(t->root->entry->reg->name, "/")) {
 		x = fd_file_for_map(r->m, t->root, r->root_fd, false, &fd, e);
 		if (x)

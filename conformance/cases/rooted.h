@@ -2,7 +2,8 @@
 /*
  * A case that goes on in a root filesystem of its own: DIR/root, with the
  * directories of ours that a program needs bound into it, and DIR at /case. With
- * ROOTED_MOUNT defined that mounts something else on DIR/root.
+ * ROOTED_MOUNT defined that mounts something else on DIR/root; with ROOTED_MOVE it
+ * is moved over our root, which stays below.
  */
 #ifndef CASE_ROOTED_H
 #define CASE_ROOTED_H
@@ -80,8 +81,13 @@ __attribute__((unused)) static bool rooted(int argc, char **argv, void (*before)
 	case_sys(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	if (before)
 		before(root);
+#ifdef ROOTED_MOVE
+	case_sys(mount(".", "/", NULL, MS_MOVE, NULL));
+	case_sys(chroot("."));
+#else
 	case_sys(syscall(SYS_pivot_root, ".", "."));
 	case_sys(umount2(".", MNT_DETACH));
+#endif
 	case_sys(chdir("/"));
 	execv(exe, (char *[]){ exe, inside, NULL });
 	case_fail("exec %s: %s", exe, strerror(errno));
