@@ -2,7 +2,7 @@
 /*
  * Proves that inotify events that nobody has read are refused by name, and stay.
  */
-// refuse: inotify events have not been read
+// refuse: inotify events have not been read (step "preflight")
 // kinds: inotify
 #include <sys/inotify.h>
 

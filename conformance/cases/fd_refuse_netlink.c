@@ -2,7 +2,7 @@
 /*
  * Proves that a netlink socket with an unread answer is refused by name, and the answer stays.
  */
-// refuse: messages of the kernel wait in the netlink socket
+// refuse: messages of the kernel wait in the netlink socket (step "preflight")
 // kinds: netlink
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>

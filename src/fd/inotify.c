@@ -92,23 +92,35 @@ static int dump_watches(struct fd_dump *d, struct file_obj *f, const struct fd_l
 	return 0;
 }
 
+static int check_queue(const struct fd_look *l, struct err *e)
+{
+	int waiting;
+
+	if (ioctl(l->copy, FIONREAD, &waiting))
+		return err_sys(e, "ioctl", "pid %d, fd %d: FIONREAD", l->t->host, l->fd);
+	if (!waiting)
+		return 0;
+	fd_refuse(l, e, "%d bytes of inotify events have not been read", waiting);
+	return err_hint(e, "try again when the program has read them");
+}
+
 static int inotify_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
 {
-	return dump_watches(d, NULL, l, NULL, e);
+	int r;
+
+	fd_settle(l);
+	r = check_queue(l, e);
+	return r ? r : dump_watches(d, NULL, l, NULL, e);
 }
 
 static int inotify_dump(struct fd_dump *d, struct file_obj *f, const struct fd_look *l,
 			struct err *e)
 {
 	InotifyFileEntry *ie = pool_msg(d->m->pool, InotifyFileEntry, inotify_file_entry__init);
-	int waiting, r;
+	int r = check_queue(l, e);
 
-	if (ioctl(l->copy, FIONREAD, &waiting))
-		return err_sys(e, "ioctl", "pid %d, fd %d: FIONREAD", l->t->host, l->fd);
-	if (waiting) {
-		fd_refuse(l, e, "%d bytes of inotify events have not been read", waiting);
-		return err_hint(e, "try again when the program has read them");
-	}
+	if (r)
+		return r;
 	file_entry_new(d, f, FD_TYPES__INOTIFY)->ify = ie;
 	ie->id = f->id;
 	ie->flags = l->info.flags;
@@ -241,6 +253,7 @@ const struct file_kind file_kind_inotify = {
 	.name = "inotify, its queue empty",
 	.type = FD_TYPES__INOTIFY,
 	.is = inotify_is,
+	.check_copy = true,
 	.check = inotify_check,
 	.dump = inotify_dump,
 	FILE_KIND_ENTRY(ify, InotifyFileEntry),

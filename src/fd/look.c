@@ -5,14 +5,19 @@
  * ever read, written or sought through it.
  */
 #include <dirent.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/abi.h"
+#include "base/io.h"
 #include "base/proc.h"
 #include "fd/file_kind.h"
+
+#define SETTLE_US (100 * 1000)
 
 void fd_look_done(struct fd_dump *d)
 {
@@ -228,6 +233,15 @@ void fd_look_close(struct fd_look *l)
 {
 	cleanup_close(&l->copy);
 	l->copy = -EBADF;
+}
+
+void fd_settle(const struct fd_look *l)
+{
+	uint64_t until = now_us() + SETTLE_US;
+	struct pollfd pf = { .fd = l->copy, .events = POLLIN };
+
+	while (l->copy >= 0 && poll(&pf, 1, 0) > 0 && pf.revents & POLLIN && now_us() < until)
+		usleep(2000);
 }
 
 int fd_refuse(const struct fd_look *l, struct err *e, const char *why, ...)

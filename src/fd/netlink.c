@@ -81,14 +81,6 @@ static int find(struct fd_dump *d, const struct fd_look *l, struct netlink_sock 
 	return 0;
 }
 
-static int netlink_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
-{
-	struct sk_look s;
-	int r = sk_look(l, &s, e);
-
-	return r ? r : sk_check_ns(d, l, &s, e);
-}
-
 static int check_queue(const struct fd_look *l, const struct netlink_sock *ns, struct err *e)
 {
 	struct pollfd pf = { .fd = l->copy, .events = POLLIN };
@@ -104,6 +96,21 @@ static int check_queue(const struct fd_look *l, const struct netlink_sock *ns, s
 	else
 		return 0;
 	return err_hint(e, "try again when the program has read it");
+}
+
+/* Whether a dump of the kernel's goes on is asked for when the task stands still. */
+static int netlink_check(struct fd_dump *d, const struct fd_look *l, struct err *e)
+{
+	struct netlink_sock unknown = { 0 };
+	struct sk_look s;
+	int r = sk_look(l, &s, e);
+
+	if (!r)
+		r = sk_check_ns(d, l, &s, e);
+	if (r)
+		return r;
+	fd_settle(l);
+	return check_queue(l, &unknown, e);
 }
 
 static int dump_names(struct fd_dump *d, const struct fd_look *l, NetlinkSkEntry *ne, struct err *e)

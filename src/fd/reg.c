@@ -42,7 +42,8 @@ static int reg_refuse_special(struct fd_dump *d, const struct fd_look *l, struct
 
 	if (!strncmp(p, "/SYSV", 5) && !l->st.st_nlink)
 		return fd_refuse(l, e, "a descriptor on System V shared memory is not supported");
-	if (!strncmp(p, "/secretmem", 10) && !l->st.st_nlink)
+	/* The kernel (6.18) counts a name for it all the same. */
+	if (!strcmp(p, "/secretmem (deleted)") || !strcmp(p, "anon_inode:[secretmem]"))
 		return fd_refuse(l, e, "secret memory cannot be read by anybody else");
 	if (memfd_is_internal(d, &l->st))
 		return fd_refuse(l, e, "a descriptor on memory of the kernel's is not supported");
