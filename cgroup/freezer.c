@@ -266,6 +266,11 @@ static int part_set(struct freezer *f, struct part *p, bool frozen, struct err *
 	if (rec && !frozen)
 		__atomic_store_n(&rec->thawed, 1, __ATOMIC_RELEASE);
 	r = cgroup_freeze_write(f->h.ops, p->dir, frozen, e);
+	/* Whoever made it may have removed it as soon as the last task was gone. */
+	if ((r == -ENOENT || r == -ENODEV) && access(p->dir, F_OK)) {
+		err_clear(e);
+		r = 0;
+	}
 	if (rec && frozen && !r)
 		__atomic_store_n(&rec->thawed, 0, __ATOMIC_RELEASE);
 	return r;
