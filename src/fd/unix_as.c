@@ -262,9 +262,30 @@ int unix_as_listen(struct fd_restore *r, const struct unix_cred *c, int fd, int 
 			 .n = 1,
 			 .path = -EBADF,
 			 .backlog = backlog,
-			 .what = "listen on a unix socket" };
+			 .what = "a unix socket that listens" };
 
 	return run(&j, &fd, 1, e);
+}
+
+/*
+ * Where nobody is root inside, the file belongs to whoever the maker was, and who
+ * connects is somebody else for good: the file is open to all meanwhile.
+ */
+static int run_on_file(struct job *j, const int *give, size_t n_give, struct err *e)
+{
+	char self[40];
+	struct stat st;
+	int r;
+
+	if (j->path < 0 || unix_cred_or_maker(j->r, NULL)->uid != UINT32_MAX)
+		return run(j, give, n_give, e);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", j->path);
+	if (fstat(j->path, &st) || chmod(self, 0777))
+		return err_sys(e, "chmod", "the file of a unix socket");
+	r = run(j, give, n_give, e);
+	if (chmod(self, st.st_mode & 07777) && !r)
+		return err_sys(e, "chmod", "the file of a unix socket");
+	return r;
 }
 
 int unix_as_connect(struct fd_restore *r, const struct unix_cred *c, const int *fds, size_t n,
@@ -279,7 +300,7 @@ int unix_as_connect(struct fd_restore *r, const struct unix_cred *c, const int *
 			 .fds = fds,
 			 .n = n,
 			 .to.sun_family = AF_UNIX,
-			 .what = "connect a unix socket" };
+			 .what = "a unix socket's client" };
 
 	if (unix_is_path(name)) {
 		path = ioctl(to_fd, SIOCUNIXFILE);
@@ -294,5 +315,5 @@ int unix_as_connect(struct fd_restore *r, const struct unix_cred *c, const int *
 	memcpy(give, fds, n * sizeof(*fds));
 	give[n] = j.path = path;
 	give[n + 1] = proc;
-	return run(&j, give, path >= 0 ? n + 2 : n, e);
+	return run_on_file(&j, give, path >= 0 ? n + 2 : n, e);
 }
