@@ -420,9 +420,3 @@ int tcp_repair_finish(int fd, const struct tcp_conn *c, const int raw[2], const 
 		r = put_window(fd, &c->s, c->s.inq_seq, what, e);
 	return r ? r : check_state(fd, c, what, e);
 }
-
-int tcp_repair_end(int fd, const char *what, struct err *e)
-{
-	/* With a probe, so that the other side tells at once where it stands. */
-	return tcp_repair_mode(fd, 0, what, e);
-}

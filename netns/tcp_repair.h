@@ -56,7 +56,7 @@ const char *tcp_conn_impossible(const struct tcp_conn *c);
 
 /*
  * Restore, under the lock, in this order. @fd is a new socket, which stays in
- * repair mode until the end. tcp_repair_begin() comes before it is bound.
+ * repair mode: tcp_repair_mode(-1) ends that. tcp_repair_begin() comes before it is bound.
  */
 int tcp_repair_begin(int fd, const struct tcp_conn *c, const char *what, struct err *e);
 int tcp_repair_connect(int fd, const struct tcp_conn *c, const char *what, struct err *e);
@@ -66,9 +66,6 @@ int tcp_repair_connect(int fd, const struct tcp_conn *c, const char *what, struc
  */
 int tcp_repair_finish(int fd, const struct tcp_conn *c, const int raw[2], const char *what,
 		      struct err *e);
-/* The lock is gone: the connection lives. Options that leaving the mode spoils are the caller's. */
-int tcp_repair_end(int fd, const char *what, struct err *e);
-
 /* tcp_inject.c: raw sockets for IPv4 and IPv6 (@raw[1] -EBADF without IPv6). */
 int tcp_raw_prepare(int fd, const char *what, struct err *e);
 /* A segment as if the other side had sent it. */

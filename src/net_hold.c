@@ -159,10 +159,15 @@ int net_hold_unlock(struct model *m, bool *ret_was_locked, struct err *e)
 void net_hold_free(struct net_hold *h, struct model *m, pid_t pid)
 {
 	const char *id = m->inventory->left_lock;
+	struct journal_entry *undo = NULL;
 	struct err late = { 0 };
 
-	if (id && !model_has_own_ns(m, NS_NET) && remove_left(m, pid, id, &late) < 0)
+	/* From here on the tree lives, whoever has to finish this. */
+	if (id && !model_has_own_ns(m, NS_NET) &&
+	    (journal_add(m->journal, UNDO_NETLOCK, id, strlen(id) + 1, &undo, &late) ||
+	     remove_left(m, pid, id, &late) < 0))
 		log_warn("%s %s: %s", late.op, late.object, late.why);
+	journal_done(undo);
 	netlock_clear(&h->lock);
 }
 

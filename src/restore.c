@@ -367,6 +367,7 @@ static void undo_objects(void *ctx)
 {
 	struct restore *r = ctx;
 
+	fd_tcp_done(r->m, true);
 	net_hold_end(&r->net, r->m, NULL);
 }
 
@@ -451,6 +452,8 @@ static int step_commit(void *ctx, struct err *e)
 
 	if (!x)
 		x = write_pidfile(r, e);
+	if (!x)
+		x = fd_tcp_wake(r->m, e);
 	if (x)
 		return x;
 	/*
@@ -458,14 +461,11 @@ static int step_commit(void *ctx, struct err *e)
 	 * already committed would leave the others without it.
 	 */
 	journal_forget(r->j);
-	x = fd_tcp_guard(r->m, e);
-	if (!x)
-		x = stubs_commit(r->stubs, e);
+	x = stubs_commit(r->stubs, e);
 	if (x)
 		return x;
 	net_hold_free(&r->net, r->m, r->stubs->v[0]->host);
-	fd_tcp_release(r->m);
-	journal_forget(r->j);
+	fd_tcp_done(r->m, false);
 	if (r->root_fd >= 0)
 		fd_links_remove(r->m, r->root_fd);
 	return x;

@@ -81,6 +81,38 @@ for i in $(seq "$cycles"); do
 	flows "cycle $i"
 	rm -r "$img"/pages-*
 done
+# Killed at any moment, and with its watchdog, stasis leaves a connection that goes on, or can be restored.
+killed_after() { # SECONDS ARGS...
+	local after=$1
+	shift
+	(
+		enter_cgroups
+		exec setsid "$STASIS" "$@" </dev/null >/dev/null 2>&1
+	) &
+	local victim=$!
+	disown
+	sleep "$after"
+	kill -9 -- -"$victim" 2>/dev/null
+	sleep 0.05
+	expect 0 -- recover
+}
+for after in 0.005 0.01 0.015 0.02 0.03 0.04 0.06 0.09; do
+	killed_after $after dump --no-sync --tcp-established --leave-running -t "$pid" -D "$(images)"
+	flows "a dump killed after $after s"
+done
+for after in 0.01 0.03 0.05 0.08 0.12; do
+	img=$(images)
+	expect 0 -- dump --no-sync --tcp-established -t "$pid" -D "$img"
+	wait_for gone "$pid" || die "the server still lives"
+	killed_after $after restore -d --tcp-established -D "$img"
+	for _ in $(seq 20); do
+		gone "$pid" && break
+		sleep 0.02
+	done
+	gone "$pid" && expect 0 -- restore -d --tcp-established -D "$img"
+	expect 0 -- unlock -D "$img"
+	flows "a restore killed after $after s"
+done
 what="with its connection in place: "
 img=$(images)
 expect 0 -- dump --no-sync --tcp-established --leave-running -t "$pid" -D "$img"

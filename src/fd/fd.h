@@ -69,10 +69,14 @@ size_t fd_tcp_dumped(const struct model *m);
 int fd_tcp_silence(struct model *m, struct err *e);
 /* Restore: those that will be made, in the pool; after fd_read(). */
 int fd_tcp_planned(struct model *m, struct tcp_tuple **ret, size_t *ret_n, struct err *e);
-/* Before the tree outlives us: the journal sees to them until fd_tcp_release(). */
-int fd_tcp_guard(struct model *m, struct err *e);
-/* All stands and no lock is left: they live. What fails is only logged. */
-void fd_tcp_release(struct model *m);
+/*
+ * All tasks stand: their connections may work, still under the lock. Before the
+ * tree outlives us, since it must not see one in repair mode; should we fail
+ * after all, fd_tcp_done() silences them again.
+ */
+int fd_tcp_wake(struct model *m, struct err *e);
+/* The lock is gone: what waits is sent. Or it has @failed; then before the tree is killed. */
+void fd_tcp_done(struct model *m, bool failed);
 
 /* Restore: read and validate files.img and every task's fdinfo; link fds, cwd, root, exe. */
 int fd_read(struct model *m, struct err *e);

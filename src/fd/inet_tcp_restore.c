@@ -7,7 +7,6 @@
 #define LOG_MODULE "fd"
 #include <stdio.h>
 
-#include "base/journal.h"
 #include "base/log.h"
 #include "base/nshelper.h"
 #include "fd/inet.h"
@@ -203,63 +202,56 @@ int inet_tcp_finish(struct fd_restore *r, struct err *e)
 	return 0;
 }
 
-int fd_tcp_guard(struct model *m, struct err *e)
-{
-	for (size_t i = 0; i < m->n_tasks; i++) {
-		const struct task *t = m->tasks[i];
-
-		for (size_t k = 0; t->stub && k < t->n_fds; k++) {
-			const struct file_obj *f = t->fds[k].file;
-			int r;
-
-			if (!conn_of(f))
-				continue;
-			r = tcp_undo_add(m->journal, t->stub->host, t->fds[k].fd,
-					 f->entry->isk->opts->reuseaddr, NULL, e);
-			if (r)
-				return r;
-		}
-	}
-	return 0;
-}
-
-/* Sending again by itself would wait for a timer. */
-static int push(int fd, const InetSkEntry *ie)
-{
-	int cork = 0, nodelay = 0, on = 1;
-
-	if (sk_get(fd, IPPROTO_TCP, TCP_CORK, &cork) || cork ||
-	    sk_get(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay))
-		return 0;
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay)))
-		return -errno;
-	return 0;
-}
-
-static int release_one(struct made_conn *mc, const InetSkEntry *ie, struct err *e)
+/* Still under the lock: what is sent meanwhile is dropped, and sent again. */
+static int wake(struct made_conn *mc, const InetSkEntry *ie, struct err *e)
 {
 	char what[INET_TEXT + 16];
 	int r;
 
 	inet_what(ie, what, sizeof(what));
-	r = tcp_repair_end(mc->fd, what, e);
-	if (!r && mc->c.s.unsq_len && push(mc->fd, ie))
-		r = err_sys(e, "setsockopt", "%s: TCP_NODELAY", what);
+	r = tcp_repair_mode(mc->fd, -1, what, e);
 	/* What leaving the mode and making room have changed. */
 	return r ? r : sk_opts_restore(mc->fd, ie->opts, what, e);
 }
 
-void fd_tcp_release(struct model *m)
+int fd_tcp_wake(struct model *m, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < m->n_files && !r; i++) {
+		struct made_conn *mc = conn_of(m->files[i]);
+
+		if (mc && mc->fd >= 0)
+			r = wake(mc, m->files[i]->entry->isk, e);
+	}
+	return r;
+}
+
+/* Unsent data would wait for a timer; TCP_NODELAY sends it, and with it what was lost is noticed. */
+static void push(int fd)
+{
+	int cork = 0, nodelay = 0, on = 1;
+
+	if (sk_get(fd, IPPROTO_TCP, TCP_CORK, &cork) || cork ||
+	    sk_get(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)))
+		return;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay)))
+		log_warn("TCP_NODELAY of a connection: %m");
+}
+
+void fd_tcp_done(struct model *m, bool failed)
 {
 	for (size_t i = 0; i < m->n_files; i++) {
-		struct made_conn *mc = conn_of(m->files[i]);
+		struct made_conn *mc = m->files[i]->entry ? conn_of(m->files[i]) : NULL;
 		struct err late = { 0 };
 
 		if (!mc || mc->fd < 0)
 			continue;
-		if (release_one(mc, m->files[i]->entry->isk, &late))
-			log_warn("%s %s: %s", late.op, late.object, late.why);
+		if (failed)
+			tcp_repair_mode(mc->fd, 1, "a connection", &late);
+		else if (mc->c.s.unsq_len)
+			push(mc->fd);
 		cleanup_close(&mc->fd);
 		mc->fd = -EBADF;
 	}
