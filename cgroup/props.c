@@ -303,6 +303,13 @@ static int write_subtree(const char *dir, const char *now, const char *value, st
 		snprintf(text, sizeof(text), "+%.*s", (int)len, w);
 		if (!is && len)
 			r = put(dir, "cgroup.subtree_control", text, e);
+		if (r != -ENOENT)
+			continue;
+		err_set(e, ERR_CONFLICT, ENOENT, "set", dir,
+			"the controller %s is not there, and it was given on to the cgroups below",
+			text + 1);
+		err_hint(e, "enable it in cgroup.subtree_control of the cgroup above, or use "
+			    "--manage-cgroups=none");
 	}
 	return r;
 }
