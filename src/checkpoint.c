@@ -333,7 +333,8 @@ static int step_inside(void *ctx, struct err *e)
 	for (size_t i = 0; !r && i < m->n_tasks; i++)
 		if (m->tasks[i]->rt)
 			r = task_dump_results(m, m->tasks[i], e);
-	r = r ? r : mem_dump_results(m, e);
+	if (!r)
+		mem_dump_results(m);
 	r = r ? r : ns_dump_inside(m, c->remote, e);
 	x = remote_leave(c->remote, r ? &late : e);
 	if (r)

@@ -35,7 +35,7 @@ void mem_set_inside(struct model *m, struct task *t, uint64_t brk, int dumpable,
 /* Before the parasite comes: bytes that the calls need in a task's arena. Then the calls, and the answers. */
 int mem_dump_look(struct model *m, size_t *ret_need, struct err *e);
 void mem_dump_calls(struct model *m);
-int mem_dump_results(struct model *m, struct err *e);
+void mem_dump_results(struct model *m);
 /* Mappings and mm fields of the stopped task (fills t->mm, t->vmas, t->exe). */
 int mem_dump_maps(struct model *m, struct task *t, const struct mem_file_ops *ops, struct err *e);
 /* Its private pages. */
