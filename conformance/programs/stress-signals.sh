@@ -1,4 +1,6 @@
 # stress-ng: signals queued, pending, waited for, read from signalfds.
+# Not --sigsegv: it wants the clock functions of the vDSO to fault at the first byte of a struct timespec, and in a time
+# namespace, such as each restored tree lives in, this kernel's vDSO writes the nanoseconds first. cases/faults.c is exact.
 # needs: stress-ng
 step=1
 run() {

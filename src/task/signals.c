@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pending signals with their siginfo, by PTRACE_PEEKSIGINFO (ptrace(2)), which takes nothing away. */
+/*
+ * Pending signals with their siginfo, by PTRACE_PEEKSIGINFO (ptrace(2)), which
+ * takes nothing away.
+ *
+ * A thread may be stopped between a fault of its own and the signal for it. The
+ * kernel keeps beside that signal what its handler finds in the machine context
+ * (trap number, error code, address), which nobody can set from outside. But the
+ * instruction has not been executed: the restored thread makes the fault again,
+ * and gets the signal from the kernel, with everything.
+ */
 #include <signal.h>
 #include <sys/ptrace.h>
 
@@ -7,12 +16,38 @@
 #include "parasite/remote.h"
 #include "task/task-internal.h"
 
-static int peek(struct pool *p, pid_t tid, unsigned flags, SignalQueueEntry **ret, struct err *e)
+/*
+ * A forged one (rt_tgsigqueueinfo(2)) is found blocked, or in the very call. SI_KERNEL
+ * is not among the codes: it is also how a frame that did not fit is told.
+ */
+static bool comes_again(const struct remote_thread *rt, const siginfo_t *si)
+{
+	if (!arch_regs_in_fault(&rt->regs) || rt->sigmask >> (si->si_signo - 1) & 1)
+		return false;
+	switch (si->si_signo) {
+	case SIGSEGV:
+		return si->si_code == SEGV_MAPERR || si->si_code == SEGV_ACCERR;
+	case SIGBUS:
+		return si->si_code == BUS_ADRERR || si->si_code == BUS_ADRALN;
+	case SIGFPE:
+		return si->si_code >= FPE_INTDIV && si->si_code <= FPE_FLTSUB;
+	case SIGILL:
+		return si->si_code == ILL_ILLOPN;
+	}
+	return false;
+}
+
+/* @faulting: whose own signals these are; NULL for the process's. */
+static int peek(struct pool *p, pid_t tid, const struct remote_thread *faulting,
+		SignalQueueEntry **ret, struct err *e)
 {
 	enum { BATCH = 32 };
 	SignalQueueEntry *q = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
 	siginfo_t info[BATCH];
-	struct __ptrace_peeksiginfo_args a = { .flags = flags, .nr = BATCH };
+	struct __ptrace_peeksiginfo_args a = {
+		.flags = faulting ? 0 : PTRACE_PEEKSIGINFO_SHARED,
+		.nr = BATCH,
+	};
 	long n;
 
 	for (;;) {
@@ -20,8 +55,11 @@ static int peek(struct pool *p, pid_t tid, unsigned flags, SignalQueueEntry **re
 		if (n < 0)
 			return err_sys(e, "read pending signals", "thread %d", tid);
 		for (long i = 0; i < n; i++) {
-			SiginfoEntry *s = pool_msg(p, SiginfoEntry, siginfo_entry__init);
+			SiginfoEntry *s;
 
+			if (faulting && comes_again(faulting, &info[i]))
+				continue;
+			s = pool_msg(p, SiginfoEntry, siginfo_entry__init);
 			s->siginfo.data = pool_dup(p, &info[i], sizeof(info[i]));
 			s->siginfo.len = sizeof(info[i]);
 			pool_push(p, q->signals, q->n_signals, s);
@@ -44,12 +82,12 @@ int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint6
 
 	tc->signals_p = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
 	if (private)
-		r = peek(p, th->host, 0, &tc->signals_p, e);
+		r = peek(p, th->host, th->rt, &tc->signals_p, e);
 	if (r || th != task_speaker(th->task))
 		return r;
 	process = th->task->threads[0].core->tc;
 	process->signals_s = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
 	if (shared)
-		r = peek(p, th->host, PTRACE_PEEKSIGINFO_SHARED, &process->signals_s, e);
+		r = peek(p, th->host, NULL, &process->signals_s, e);
 	return r;
 }

@@ -92,6 +92,9 @@ void arch_regs_restore(const ThreadInfoX86 *ti, struct user_regs_struct *r);
 /* @xstate holds the regset of a living thread: its layout and enabled features are kept. */
 int arch_xstate_restore(const ThreadInfoX86 *ti, void *xstate, size_t len, struct err *e);
 
+/* Not in a system call: what it did last was an instruction that could not be executed, or an interrupt came. */
+bool arch_regs_in_fault(const struct user_regs_struct *r);
+
 /* arch/x86/restart.c: interrupted system calls. */
 int arch_restart_nr_now(pid_t pid, pid_t tid);
 void arch_restart_dump(struct pool *p, const struct remote_thread *rt, int restart_nr,

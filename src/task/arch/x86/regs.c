@@ -160,6 +160,11 @@ ThreadInfoX86 *arch_regs_dump(struct pool *p, const struct remote_thread *rt,
 	return ti;
 }
 
+bool arch_regs_in_fault(const struct user_regs_struct *r)
+{
+	return (int64_t)r->orig_rax < 0;
+}
+
 void arch_regs_restore(const ThreadInfoX86 *ti, struct user_regs_struct *r)
 {
 	const UserX86RegsEntry *g = ti->gpregs;
