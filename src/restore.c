@@ -468,7 +468,7 @@ static int step_commit(void *ctx, struct err *e)
 	fd_tcp_done(r->m, false);
 	if (r->root_fd >= 0)
 		fd_links_remove(r->m, r->root_fd);
-	return x;
+	return 0;
 }
 
 static const struct step steps[] = {
