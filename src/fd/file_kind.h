@@ -203,9 +203,12 @@ void fd_look_close(struct fd_look *l);
 int fd_info_parse(const char *text, struct fd_info *ret);
 /* The value behind "\nNAME:" in fdinfo, or NULL. */
 const char *fd_info_line(const char *text, const char *name);
-/* -EOPNOTSUPP about a descriptor: names pid, number and what it is. */
-/* While the task runs: a moment for it to read what has come, before a check looks whether anything waits. */
+/*
+ * While the task runs: a moment for it to read what has come, before a check
+ * looks whether anything waits.
+ */
 void fd_settle(const struct fd_look *l);
+/* -EOPNOTSUPP about a descriptor: names pid, number and what it is. */
 int fd_refuse(const struct fd_look *l, struct err *e, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -131,6 +131,11 @@ static const char *const limit_rows[RLIM_NLIMITS] = {
 	[RLIMIT_RTTIME] = "Max realtime timeout",
 };
 
+const char *task_limit_name(size_t limit)
+{
+	return limit_rows[limit];
+}
+
 static uint64_t limit_value(char **s)
 {
 	while (**s == ' ')

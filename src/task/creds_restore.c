@@ -176,7 +176,8 @@ static int limits_check(struct task *t, struct err_list *problems)
 
 		if (getrlimit(i, &now) || l->rlimits[i]->max <= now.rlim_max)
 			continue;
-		snprintf(object, sizeof(object), "limit %zu of pid %d", i, t->pid);
+		snprintf(object, sizeof(object), "limit \"%s\" of pid %d", task_limit_name(i),
+			 t->pid);
 		err_set(&b, ERR_SYSTEM, EPERM, "restore", object,
 			"its hard value %llu lies above ours (%llu) and CAP_SYS_RESOURCE is missing",
 			(unsigned long long)l->rlimits[i]->max, (unsigned long long)now.rlim_max);

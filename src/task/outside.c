@@ -77,8 +77,8 @@ static int limits_set(const struct task *t, struct err *e)
 		struct rlimit v = { l->rlimits[i]->cur, l->rlimits[i]->max };
 
 		if (prlimit(t->stub->host, (int)i, &v, NULL))
-			return err_sys(e, "set", "limit %zu of pid %d to %llu, %llu", i, t->pid,
-				       (unsigned long long)v.rlim_cur,
+			return err_sys(e, "set", "limit \"%s\" of pid %d to %llu, %llu",
+				       task_limit_name(i), t->pid, (unsigned long long)v.rlim_cur,
 				       (unsigned long long)v.rlim_max);
 	}
 	return 0;

@@ -130,6 +130,8 @@ int task_keyrings_check(const struct task *t, struct err *e);
 int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint64_t private,
 		      struct err *e);
 /* creds.c */
+/* As /proc/PID/limits calls it. @limit: below RLIM_NLIMITS. */
+const char *task_limit_name(size_t limit);
 int task_creds_dump(struct model *m, struct thread *th, int secbits, uint64_t *ret_shdpnd,
 		    uint64_t *ret_sigpnd, int *ret_seccomp, struct err *e);
 int task_limits_dump(struct model *m, struct task *t, TaskCoreEntry *tc, struct err *e);
