@@ -16,6 +16,7 @@ timeout 100 python3 -B "$HERE/rpc/bad.py" "$pid" "$(images)" "$sk" || die "bad r
 unharmed "bad requests to the service"
 timeout 60 python3 -B "$HERE/rpc/service.py" "$pid" "$(images)" "$sk" "$dir" || die "status $?"
 gone "$service" && die "the service ended"
+timeout 30 python3 -B "$HERE/rpc/activation.py" "$T/activated" || die "socket activation: status $?"
 kill "$service"
 wait_for gone "$service" || die "the service does not end"
 [ ! -e "$sk" ] && [ ! -e "$T/pid" ] || die "left behind: $(ls "$T")"
