@@ -14,11 +14,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct err;
 struct err_list;
 struct freezer;
 struct model;
+
+/* The one process in the cgroup at @dir, or below, whose parent is not: the root of the tree there. */
+int cgroup_find_root(const char *dir, pid_t *ret, struct err *e);
 
 /* Dump. Tasks have their cores and are frozen by @f: what it changed is not saved. */
 int cgroups_dump(struct model *m, const struct freezer *f, struct err *e);

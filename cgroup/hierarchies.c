@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/pool.h"
+#include "base/proc.h"
 
 bool cg_has_name(const char *ctl, const char *name, size_t len)
 {
@@ -174,4 +175,40 @@ int cg_hiers_read(struct pool *p, const char *yard, struct cg_hiers *ret, struct
 		pool_push(p, ret->v, ret->n, h);
 	}
 	return mounts_find(p, yard, ret, e);
+}
+
+int cgroup_find_root(const char *dir, pid_t *ret, struct err *e)
+{
+	struct pid_list l = { 0 };
+	pid_t root = 0;
+	int r = cgroup_members(dir, &l, NULL, NULL, e);
+
+	if (!r)
+		pid_list_sort(&l);
+	for (size_t i = 0; !r && i < l.n; i++) {
+		struct proc_stat st;
+
+		/* 0: in a pid namespace that we do not see into. */
+		if (l.v[i] <= 0 || proc_stat_read(l.v[i], &st, e)) {
+			err_clear(e);
+			continue;
+		}
+		if (pid_list_has(&l, st.ppid))
+			continue;
+		if (root) {
+			r = err_set(e, ERR_USAGE, ENOTUNIQ, "dump", dir,
+				    "processes %d and %d in it are of different trees", root,
+				    l.v[i]);
+			err_hint(e, "name the tree by --tree PID");
+		}
+		root = l.v[i];
+	}
+	if (!r && !root) {
+		r = err_set(e, ERR_TARGET, ESRCH, "dump", dir, "no process is in this cgroup");
+		err_hint(e, "name the directory of a cgroup that has members, or use --tree PID");
+	}
+	pid_list_free(&l);
+	if (!r)
+		*ret = root;
+	return r;
 }

@@ -266,6 +266,25 @@ for n in 1 2 3; do
 	wait
 done
 
+# A tree named by its cgroup.
+mkdir -p "$CASE_V1/own"
+expect 3 "no process is in this cgroup" -- dump --no-sync --cgroup "$CASE_V1/own" -D "$(images)"
+expect 2 "contradict" -- dump --no-sync --cgroup "$CASE_V1/own" -t 1 -D "$(images)"
+sleeper
+first=$pid
+echo "$pid" >"$CASE_V1/own/cgroup.procs"
+sleeper
+echo "$pid" >"$CASE_V1/own/cgroup.procs"
+expect 2 "processes .* different trees" "--tree PID" -- dump --no-sync --cgroup "$CASE_V1/own" -D "$(images)"
+kill -9 "$first"
+wait_for gone "$first"
+img=$(images)
+expect 0 -- dump --no-sync --cgroup "$CASE_V1/own" -D "$img"
+wait_for gone "$pid" || die "the tree named by its cgroup still lives"
+differs=1 restored "named by its cgroup"
+finishes "named by its cgroup"
+rmdir "$CASE_V1/own"
+
 # Killed in the middle: the guard removes what was made, and sets back what was changed.
 make_all
 settle

@@ -80,6 +80,9 @@ const struct option_def option_table[] = {
 	{ "force-irmap", 0, NULL, DUMP, BOOL(force_irmap),
 	  "find what inotify watches by scanning", NULL },
 	{ "irmap-scan-path", 0, "PATH", DUMP, LIST(irmap_scan_paths), "where that scan looks first", NULL },
+	{ "cgroup", 0, "DIR", DUMP, STR(cgroup),
+	  "directory of a cgroup: the tree is the one that is in it and below (instead of --tree)",
+	  NULL },
 	{ "manage-cgroups", 'M', "[MODE]", DUMP | RESTORE,
 	  CHOICE(manage_cgroups, "soft|none|props|full|strict|ignore"),
 	  "what a restore does about cgroups: none: they must be there; props: they must be there and "

@@ -382,8 +382,10 @@ static int check_inherited(const struct options *o, struct err *e)
 int options_check(struct options *o, enum cmd cmd, struct err *e)
 {
 	o->log_json = !strcmp(o->log_format, "json");
-	if (cmd == CMD_DUMP && !o->tree)
+	if (cmd == CMD_DUMP && !o->tree && !o->cgroup)
 		return need(e, "dump", "it needs the root of the tree: --tree PID");
+	if (cmd == CMD_DUMP && o->tree && o->cgroup)
+		return need(e, "dump", "--tree and --cgroup contradict each other");
 	if (cmd == CMD_DUMP && o->leave_running && o->leave_stopped)
 		return need(e, "dump", "--leave-running and --leave-stopped contradict each other");
 	if (cmd == CMD_DUMP && !o->timeout)

@@ -45,6 +45,7 @@ struct options {
 	bool shell_job;
 	uint64_t ghost_limit; /* bytes */
 	char *freeze_cgroup;
+	char *cgroup;	      /* names the tree instead of @tree */
 	char *manage_cgroups; /* a mode; NULL: not given */
 	char **cgroup_roots;  /* "[CTRL:]PATH" */
 	size_t n_cgroup_roots;
