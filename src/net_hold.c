@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,6 +17,7 @@
 #include "base/journal.h"
 #include "base/log.h"
 #include "base/nshelper.h"
+#include "base/proc.h"
 #include "model/options.h"
 #include "src/fd/fd.h"
 
@@ -77,12 +79,31 @@ void net_hold_plan_leaving(struct net_hold *h, struct model *m)
 	m->inventory->left_lock = pool_strdup(m->pool, h->left);
 }
 
+/* A lock that is left belongs to a tree that is dead; should process @pid live after all, it goes. */
+struct left_record {
+	char id[20];
+	int32_t pid; /* 0: it goes in any case */
+	uint64_t starttime;
+};
+
+static int note_left(struct journal *j, const char *id, pid_t pid, struct journal_entry **ret,
+		     struct err *e)
+{
+	struct left_record rec = { .pid = pid };
+	struct proc_stat st = { 0 };
+	int r = pid ? proc_stat_read(pid, &st, e) : 0;
+
+	snprintf(rec.id, sizeof(rec.id), "%s", id);
+	rec.starttime = st.starttime;
+	return r ? r : journal_add(j, UNDO_NETLOCK, &rec, sizeof(rec), ret, e);
+}
+
 int net_hold_leave(struct net_hold *h, struct model *m, struct err *e)
 {
 	int r = 0;
 
 	if (h->left[0]) {
-		r = journal_add(m->journal, UNDO_NETLOCK, h->left, sizeof(h->left), &h->undo, e);
+		r = note_left(m->journal, h->left, m->root->host, &h->undo, e);
 		if (!r)
 			r = netlock_leave(&h->lock, h->left, h->v, h->n, e);
 	}
@@ -164,25 +185,42 @@ void net_hold_free(struct net_hold *h, struct model *m, pid_t pid)
 
 	/* From here on the tree lives, whoever has to finish this. */
 	if (id && !model_has_own_ns(m, NS_NET) &&
-	    (journal_add(m->journal, UNDO_NETLOCK, id, strlen(id) + 1, &undo, &late) ||
-	     remove_left(m, pid, id, &late) < 0))
+	    (note_left(m->journal, id, 0, &undo, &late) || remove_left(m, pid, id, &late) < 0))
 		log_warn("%s %s: %s", late.op, late.object, late.why);
 	journal_done(undo);
 	netlock_clear(&h->lock);
 }
 
+/* SIGKILL on the way counts as death: a frozen task takes its time. */
+static bool lives(const struct left_record *rec)
+{
+	struct proc_status status = { 0 };
+	struct err gone = { 0 };
+	struct proc_stat st;
+	bool killed;
+
+	if (proc_stat_read(rec->pid, &st, &gone) || st.starttime != rec->starttime ||
+	    st.state == 'Z' || st.state == 'X' ||
+	    proc_status_read(rec->pid, rec->pid, &status, &gone))
+		return false;
+	killed = (status.sigpnd | status.shdpnd) & 1ull << (SIGKILL - 1);
+	proc_status_free(&status);
+	return !killed;
+}
+
 static int undo_left(struct journal *j, struct journal_entry *const *v, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *id = (const char *)v[i]->data;
+		const struct left_record *rec = (const void *)v[i]->data;
 		_cleanup_close_ int sock = -EBADF;
 
-		if (!v[i]->len || id[v[i]->len - 1] || !netlock_id_valid(id))
+		if (v[i]->len < sizeof(*rec) || rec->id[sizeof(rec->id) - 1] ||
+		    !netlock_id_valid(rec->id) || (rec->pid && !lives(rec)))
 			continue;
 		sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 		if (sock < 0)
 			return err_sys(e, "socket", "nftables");
-		if (netlock_remove(sock, id, e) < 0)
+		if (netlock_remove(sock, rec->id, e) < 0)
 			return -e->code;
 	}
 	return 0;

@@ -100,6 +100,13 @@ for after in 0.005 0.01 0.015 0.02 0.03 0.04 0.06 0.09; do
 	killed_after $after dump --no-sync --tcp-established --leave-running -t "$pid" -D "$(images)"
 	flows "a dump killed after $after s"
 done
+for after in 0.02 0.03 0.04 0.05 0.06 0.08; do
+	img=$(images)
+	killed_after $after dump --no-sync --tcp-established -t "$pid" -D "$img"
+	sleep 0.2
+	[ -e "/proc/$pid" ] || expect 0 -- restore -d --tcp-established -D "$img"
+	flows "a dump and kill that was killed after $after s"
+done
 for after in 0.01 0.03 0.05 0.08 0.12; do
 	img=$(images)
 	expect 0 -- dump --no-sync --tcp-established -t "$pid" -D "$img"
