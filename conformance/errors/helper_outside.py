@@ -127,7 +127,12 @@ def parts():
         new.ask(b"again", 2 * generation + 1)
         new.ask(b"and again", 2 * generation + 2)
         want = b"head\n%d again\n%d and again\n" % (2 * generation + 1, 2 * generation + 2)
-        if open(new.name, "rb").read() != want:
+        # The file is written last.
+        for _ in range(500):
+            if open(new.name, "rb").read() == want:
+                break
+            time.sleep(0.01)
+        else:
             die(f"the file: {open(new.name, 'rb').read()}, not {want}")
         e = new
     os.close(e.to)
