@@ -472,8 +472,15 @@ int cgroups_read(struct model *m, struct err *e)
 
 	c->mode = cg_mode(m->opt, &c->asked);
 	c->v2_fd = -EBADF;
-	if (c->mode == CG_MODE_IGNORE || !image_exists(m->dir, IMG_CGROUP, 0))
+	if (c->mode == CG_MODE_IGNORE)
 		return 0;
+	if (!image_exists(m->dir, IMG_CGROUP, 0)) {
+		if (m->opt->n_cgroup_roots)
+			log_warn(
+				"the images have no cgroups, because the tree was where its dump ran: "
+				"going on without --cgroup-root");
+		return 0;
+	}
 	x = image_get_one(m->dir, IMG_CGROUP, 0, &cgroup_entry__descriptor, &c->image, e);
 	if (!x)
 		x = cg_hiers_read(m->pool, m->opt->cgroup_yard, &c->hiers, e);

@@ -283,6 +283,12 @@ expect 0 -- dump --no-sync --cgroup "$CASE_V1/own" -D "$img"
 wait_for gone "$pid" || die "the tree named by its cgroup still lives"
 differs=1 restored "named by its cgroup"
 finishes "named by its cgroup"
+
+# Nothing to put elsewhere: told.
+sleeper
+dumped
+expect 0 "going on without --cgroup-root" -- restore -d --pidfile "$T/pid" -D "$img" --cgroup-root /x
+finishes "restored where stasis runs"
 rmdir "$CASE_V1/own"
 
 # Killed in the middle: the guard removes what was made, and sets back what was changed.
