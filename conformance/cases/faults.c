@@ -70,7 +70,7 @@ static void step(unsigned long n)
 {
 	size_t at = n * 4099 % (PAGES * 4096);
 
-	switch (n % 6) {
+	switch (n % 7) {
 	case 0: /* user, write, nobody there */
 		write_to((char *)8 + n % 4000, SIGSEGV, SEGV_MAPERR, 6);
 		break;
@@ -92,6 +92,10 @@ static void step(unsigned long n)
 		readonly[0] == 1 ? (void)0 : case_fail("the read-only page reads %d", readonly[0]);
 		write_to(readonly + at % 4096, SIGSEGV, SEGV_ACCERR, 7);
 		break;
+	case 6: /* executed when it comes */
+		now = (struct fault){ SIGTRAP, SI_KERNEL, 3, 0, 0, 0, now.count };
+		FAULT("int3", 0);
+		break;
 	}
 }
 
@@ -110,7 +114,7 @@ static void *life(void *arg)
 	return NULL;
 }
 
-static void catch (int sig, int flags)
+static void on(int sig, int flags)
 {
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | flags };
 
@@ -134,10 +138,11 @@ int main(int argc, char **argv)
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	readonly[0] = 1;
 	case_sys(mprotect(readonly, 4096, PROT_READ));
-	catch (SIGSEGV, 0);
-	catch (SIGBUS, SA_ONSTACK);
-	catch (SIGFPE, SA_ONSTACK | SA_NODEFER);
-	catch (SIGILL, SA_RESTART);
+	on(SIGSEGV, 0);
+	on(SIGBUS, SA_ONSTACK);
+	on(SIGFPE, SA_ONSTACK | SA_NODEFER);
+	on(SIGILL, SA_RESTART);
+	on(SIGTRAP, 0);
 	for (unsigned long i = 0; i < THREADS; i++)
 		pthread_create(&t[i], NULL, life, (void *)i);
 	while (going < THREADS)

@@ -7,7 +7,8 @@
  * kernel keeps beside that signal what its handler finds in the machine context
  * (trap number, error code, address), which nobody can set from outside. But the
  * instruction has not been executed: the restored thread makes the fault again,
- * and gets the signal from the kernel, with everything.
+ * and gets the signal from the kernel, with everything. A breakpoint has been
+ * executed; the thread goes back to it.
  */
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -18,10 +19,12 @@
 
 /*
  * A forged one (rt_tgsigqueueinfo(2)) is found blocked, or in the very call. SI_KERNEL
- * is not among the codes: it is also how a frame that did not fit is told.
+ * is no fault's code here: it is also how a frame that did not fit is told.
  */
-static bool comes_again(const struct remote_thread *rt, const siginfo_t *si)
+static bool comes_again(struct thread *th, const siginfo_t *si)
 {
+	const struct remote_thread *rt = th->rt;
+
 	if (!arch_regs_in_fault(&rt->regs) || rt->sigmask >> (si->si_signo - 1) & 1)
 		return false;
 	switch (si->si_signo) {
@@ -33,13 +36,15 @@ static bool comes_again(const struct remote_thread *rt, const siginfo_t *si)
 		return si->si_code >= FPE_INTDIV && si->si_code <= FPE_FLTSUB;
 	case SIGILL:
 		return si->si_code == ILL_ILLOPN;
+	case SIGTRAP:
+		return si->si_code == SI_KERNEL && arch_breakpoint_again(rt, th->core->thread_info);
 	}
 	return false;
 }
 
 /* @faulting: whose own signals these are; NULL for the process's. */
-static int peek(struct pool *p, pid_t tid, const struct remote_thread *faulting,
-		SignalQueueEntry **ret, struct err *e)
+static int peek(struct pool *p, pid_t tid, struct thread *faulting, SignalQueueEntry **ret,
+		struct err *e)
 {
 	enum { BATCH = 32 };
 	SignalQueueEntry *q = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
@@ -82,7 +87,7 @@ int task_signals_dump(struct model *m, struct thread *th, uint64_t shared, uint6
 
 	tc->signals_p = pool_msg(p, SignalQueueEntry, signal_queue_entry__init);
 	if (private)
-		r = peek(p, th->host, th->rt, &tc->signals_p, e);
+		r = peek(p, th->host, th, &tc->signals_p, e);
 	if (r || th != task_speaker(th->task))
 		return r;
 	process = th->task->threads[0].core->tc;

@@ -94,6 +94,8 @@ int arch_xstate_restore(const ThreadInfoX86 *ti, void *xstate, size_t len, struc
 
 /* Not in a system call: what it did last was an instruction that could not be executed, or an interrupt came. */
 bool arch_regs_in_fault(const struct user_regs_struct *r);
+/* When it stands behind a breakpoint: in the image it stands before. */
+bool arch_breakpoint_again(const struct remote_thread *rt, ThreadInfoX86 *ti);
 
 /* arch/x86/restart.c: interrupted system calls. */
 int arch_restart_nr_now(pid_t pid, pid_t tid);

@@ -12,6 +12,7 @@
 #include <cpuid.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 
 #include "base/err.h"
@@ -163,6 +164,18 @@ ThreadInfoX86 *arch_regs_dump(struct pool *p, const struct remote_thread *rt,
 bool arch_regs_in_fault(const struct user_regs_struct *r)
 {
 	return (int64_t)r->orig_rax < 0;
+}
+
+bool arch_breakpoint_again(const struct remote_thread *rt, ThreadInfoX86 *ti)
+{
+	unsigned char insn;
+	struct iovec lo = { &insn, 1 }, re = { (void *)(rt->regs.rip - 1), 1 };
+
+	/* int3 */
+	if (process_vm_readv(rt->tid, &lo, 1, &re, 1, 0) != 1 || insn != 0xcc)
+		return false;
+	ti->gpregs->ip = rt->regs.rip - 1;
+	return true;
 }
 
 void arch_regs_restore(const ThreadInfoX86 *ti, struct user_regs_struct *r)
