@@ -99,13 +99,7 @@ static int msg_dump(struct model *m, const struct ns *ns, struct err *e)
 		if (!r)
 			r = queue_dump(m, o, id, &ds, e);
 	}
-	if (!o)
-		return r;
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int message_read(struct model *m, struct ipc_queue *q, struct image_in *in, struct err *e)

@@ -93,13 +93,7 @@ static int sem_dump(struct model *m, const struct ns *ns, struct err *e)
 		if (!r)
 			r = set_dump(m, o, id, &ds, e);
 	}
-	if (!o)
-		return r;
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int undo_check(const IpcSemEntry *se, struct image_in *in, struct err *e)

@@ -201,11 +201,7 @@ static int segments_write(struct model *m, const struct ns *ns, IpcShmEntry *con
 		return r;
 	for (size_t i = 0; !r && i < n; i++)
 		r = image_put(o, &v[i]->base, e);
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int shm_dump(struct model *m, const struct ns *ns, struct err *e)

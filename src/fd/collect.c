@@ -327,11 +327,7 @@ static int write_files(struct model *m, struct err *e)
 		return r;
 	for (size_t i = 0; i < m->n_files && !r; i++)
 		r = image_put(o, &m->files[i]->entry->base, e);
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int write_fdinfo(struct model *m, struct task *t, uint32_t id, struct err *e)
@@ -350,11 +346,7 @@ static int write_fdinfo(struct model *m, struct task *t, uint32_t id, struct err
 		fe.fd = (uint32_t)t->fds[i].fd;
 		r = image_put(o, &fe.base, e);
 	}
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int write_tables(struct model *m, struct err *e)

@@ -234,11 +234,7 @@ static int write_ghost(struct fd_dump *d, uint32_t id, const struct stat *st, in
 		r = holes ? put_chunks(o, file, buf, st->st_size, who, e) :
 			    put_range(o, file, buf, 0, st->st_size, who, e);
 	}
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static struct ghost_dump *remaps(struct fd_dump *d)
@@ -299,9 +295,5 @@ int ghost_dump_end(struct fd_dump *d, struct err *e)
 		return r;
 	for (size_t i = 0; i < d->ghosts->n_remaps && !r; i++)
 		r = image_put(o, &d->ghosts->remaps[i]->base, e);
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }

@@ -229,9 +229,5 @@ int locks_dump_end(struct fd_dump *d, struct err *e)
 		le.len = h->l.len;
 		r = image_put(o, &le.base, e);
 	}
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }

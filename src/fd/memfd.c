@@ -195,11 +195,7 @@ static int memfd_dump_end(struct fd_dump *d, struct err *e)
 		return r;
 	for (struct memfd *i = d->memfds->list; i && !r; i = i->next)
 		r = image_put(o, &i->e->base, e);
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int memfd_read(struct fd_restore *r, struct file_obj *f, struct image_in *in, struct err *e)

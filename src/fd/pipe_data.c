@@ -198,11 +198,7 @@ int pipe_dump_data(struct fd_dump *d, bool fifo, enum image_id img, struct err *
 		if (!r)
 			r = dump_data(d, o, p, e);
 	}
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 struct pipe_restore {

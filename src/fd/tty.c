@@ -518,13 +518,7 @@ static int write_all_data(struct fd_dump *d, struct err *e)
 		if (!r && p->info[1])
 			r = put_data(&o, d, p->info[1]->id, &p->output, e);
 	}
-	if (!o)
-		return r;
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int write_info(struct fd_dump *d, struct err *e)
@@ -540,11 +534,7 @@ static int write_info(struct fd_dump *d, struct err *e)
 		if (ti)
 			r = image_put(o, &ti->base, e);
 	}
-	if (r) {
-		image_out_close(o, NULL);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 static int tty_dump_end(struct fd_dump *d, struct err *e)

@@ -160,6 +160,11 @@ int image_put_raw(struct image_out *o, const void *data, size_t n, struct err *e
 int image_out_fd(struct image_out *o, struct err *e);
 /* Flush, account for the manifest, close. NULL is fine. */
 int image_out_close(struct image_out *o, struct err *e);
+/*
+ * The end of writing @o (NULL: nothing had to be written) after steps of which
+ * @r is the result: that, when it is a failure, else how the closing went.
+ */
+int image_out_end(struct image_out *o, int r, struct err *e);
 /* On error paths: give up what is buffered; nothing when already closed and set to NULL. */
 void image_out_abort(struct image_out *o);
 /* One message, one file. */

@@ -258,6 +258,14 @@ int image_out_close(struct image_out *o, struct err *e)
 	return r;
 }
 
+int image_out_end(struct image_out *o, int r, struct err *e)
+{
+	if (!r)
+		return image_out_close(o, e);
+	image_out_abort(o);
+	return r;
+}
+
 int image_put_one(struct image_dir *d, enum image_id id, unsigned long num,
 		  const ProtobufCMessage *msg, struct err *e)
 {
@@ -267,11 +275,7 @@ int image_put_one(struct image_dir *d, enum image_id id, unsigned long num,
 	if (r)
 		return r;
 	r = image_put(o, msg, e);
-	if (r) {
-		image_out_abort(o);
-		return r;
-	}
-	return image_out_close(o, e);
+	return image_out_end(o, r, e);
 }
 
 int image_put_at(int dirfd, enum image_id id, unsigned long num, const ProtobufCMessage *msg,
