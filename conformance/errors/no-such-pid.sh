@@ -1,5 +1,6 @@
 # Proves: a pid that does not exist is named, and no image is left.
 . "$HERE/errors/lib.sh"
+expect 2 "different questions" -- check --tree 1 --feature list
 true &
 none=$!
 wait $none

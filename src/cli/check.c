@@ -174,6 +174,11 @@ int cmd_check(struct invocation *in, struct err *e)
 
 	if (r)
 		return r;
+	if (!!in->o->kinds + !!in->o->tree + !!in->o->n_features > 1) {
+		err_set(e, ERR_USAGE, EINVAL, "use", "check",
+			"--tree, --kinds and --feature ask different questions");
+		return err_hint(e, "ask one at a time");
+	}
 	if (in->o->kinds)
 		return check_kinds(in);
 	if (in->o->tree)
