@@ -386,7 +386,7 @@ static int targets_read(struct reading *r, struct err *e)
 
 		for (size_t k = 0; k < im->sets[i]->n_ctls && !x; k++) {
 			const CgMemberEntry *mb = im->sets[i]->ctls[k];
-			const struct cg_hier *h[32];
+			const struct cg_hier *h[32] = { NULL };
 			const char *names[32];
 			size_t n = hiers_for(r->c, mb->name, h, names, ARRAY_SIZE(h));
 
