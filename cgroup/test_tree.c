@@ -92,6 +92,10 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	free(f->o.cgroup_roots);
+	f->o.cgroup_roots = NULL;
+	f->o.n_cgroup_roots = 0;
+	options_free(&f->o);
 	model_free(f->m);
 	free(f);
 	return 0;

@@ -44,7 +44,7 @@ def gone(pid):
         try:
             if open(f"/proc/{pid}/stat").read().split(") ")[1][0] == "Z":
                 return
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return
         time.sleep(0.01)
     die(f"{pid} still lives")

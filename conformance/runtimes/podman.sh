@@ -10,8 +10,11 @@ pod_start() { # sets cnt
 	tar -C "$R/fs" -c . | timeout 60 podman --root "$R/root" --runroot "$R/runroot" --tmpdir "$R/tmp" --storage-driver vfs import - \
 		counts >"$R/out" 2>&1 || die "import: $(cat "$R/out")"
 	sweeps+=(podman_gone cgroups_gone)
-	podman_ run -d --name c1 --network none --ulimit host --log-driver k8s-file counts sh -c "$counter" >"$R/out" 2>&1 ||
+	podman_ run -d --name c1 --network none --ulimit host --log-driver k8s-file counts sh -c "$counter" >"$R/out" 2>&1 || {
+		# Its own affair, before we are asked for anything.
+		! grep -q "error setting rlimit type" "$R/out" || skip "podman wants CAP_SYS_RESOURCE to start a container here"
 		die "run: $(cat "$R/out")"
+	}
 	pod_goes_on c1 run
 }
 pod_count() { podman_ exec "$1" cat /dev/shm/cnt 2>/dev/null; }
