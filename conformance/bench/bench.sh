@@ -46,7 +46,7 @@ start_jvm() {
 	: >"$T/jvm/result"
 	(
 		enter_cgroups
-		exec keytool -J-Xms1g -J-Xmx1g -J-XX:+AlwaysPreTouch -genkeypair -alias x -keyalg RSA -keystore "$T/jvm/keys" \
+		exec setsid keytool -J-Xms1g -J-Xmx1g -J-XX:+AlwaysPreTouch -genkeypair -alias x -keyalg RSA -keystore "$T/jvm/keys" \
 			0<>"$T/jvm/input" >"$T/jvm/result" 2>&1
 	) &
 	root=$!

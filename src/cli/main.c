@@ -123,6 +123,10 @@ int main(int argc, char **argv)
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+	/* While nobody shares it, a table of descriptors grows without waiting for RCU (fs/file.c). */
+	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 1023);
+	if (fd >= 0)
+		close(fd);
 	sigaction(SIGXFSZ, &file_limit, NULL);
 	err_clear(&e);
 	options_init(&o);

@@ -8,11 +8,13 @@
  *
  * Runs in: the coordinator; read_locks() in a thread that makes system calls only.
  */
+#define LOG_MODULE "fd"
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/proc.h"
 #include "fd/lock.h"
 
@@ -165,9 +167,16 @@ static void check_line(const struct model *m, const char *line, struct err_list 
 			return;
 	if (shown_by_anybody(&s))
 		return;
+	/* As every JVM does with its performance data, to tell others that it lives. */
+	for (size_t i = 0; i < m->n_tasks; i++)
+		if (m->tasks[i]->state != TASK_ZOMBIE && is_mapped(m->tasks[i], &s)) {
+			log_warn("pid %d: a mapping alone holds a lock (%s); it will be free "
+				 "after a restore",
+				 m->tasks[i]->host, s.line);
+			return;
+		}
 	err_set(&e, ERR_UNSUPPORTED, EOPNOTSUPP, "checkpoint", "file lock",
-		"one is held without a descriptor, by a mapping or a message on its way (%s)",
-		s.line);
+		"one is held without a descriptor, by a message on its way (%s)", s.line);
 	err_hint(&e, "let the program give up the lock, or keep its descriptor open");
 	err_list_add(blockers, &e);
 }
