@@ -5,7 +5,7 @@
 . "$HERE/errors/lib.sh"
 skipped=""
 while read -r kind text; do
-	dir=$(mktemp -d "$T/victim.XXXX")
+	dir=$(mktemp -d -p "$T")
 	(
 		enter_cgroups
 		exec "$BUILD/conformance/errors/helper_odd" "$dir" "$kind" </dev/null >/dev/null 2>&1

@@ -10,7 +10,7 @@ skip() { say "$*"; exit 77; }
 victim() { # PROGRAM ARGS...
 	local prog=$1
 	shift
-	dir=$(mktemp -d "$T/victim.XXXX")
+	dir=$(mktemp -d -p "$T")
 	(
 		enter_cgroups
 		exec "$prog" "$dir" "$@" </dev/null >/dev/null 2>&1
@@ -59,7 +59,7 @@ expect() {
 }
 
 # A directory for images; empty_dir: no image, and nothing else of ours, is left in it.
-images() { mktemp -d "$T/images.XXXX"; }
+images() { mktemp -d -p "$T"; }
 empty_dir() {
 	local left
 	left=$(ls -A "$1" | grep -v -E '^stats-|\.log$')

@@ -5,7 +5,7 @@
 
 # A case in namespaces of its own: PROPAGATION PROGRAM
 ns_victim() {
-	dir=$(mktemp -d "$T/victim.XXXX")
+	dir=$(mktemp -d -p "$T")
 	(
 		enter_cgroups
 		exec unshare --pid --fork --mount --propagation "$1" --net --ipc --uts "$2" "$dir" </dev/null >/dev/null 2>&1

@@ -14,7 +14,7 @@ wait_for gone "$orphan"
 expect 0 -- restore -d -D "$img" --pidfile "$T/pid"
 finishes "session free again"
 # ---- a guest in the pid namespace
-dir=$(mktemp -d "$T/victim.XXXX")
+dir=$(mktemp -d -p "$T")
 (enter_cgroups; exec unshare --pid --fork --mount-proc "$BUILD/cases/sleep" "$dir" </dev/null >/dev/null 2>&1) &
 outer=$!
 disown

@@ -47,7 +47,7 @@ printf '#!/bin/sh\nexec nsenter --net=/proc/%s/ns/net %s "$@"\n' "$a" "$STASIS" 
 chmod +x "$T/stasis"
 STASIS=$T/stasis
 
-dir=$(mktemp -d "$T/victim.XXXX")
+dir=$(mktemp -d -p "$T")
 mkdir "$T/client"
 (
 	enter_cgroups

@@ -235,13 +235,6 @@ static void expect(struct subject *s, const char *want)
 	images_expect(&c, s, want);
 }
 
-#define BAD(change, want)                                                                          \
-	do {                                                                                       \
-		subject_init(&s);                                                                  \
-		change;                                                                            \
-		expect(&s, want);                                                                  \
-	} while (0)
-
 static void test_right(void **state)
 {
 	struct subject s;

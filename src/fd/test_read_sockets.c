@@ -175,13 +175,6 @@ static void expect(struct subject *s, const char *want)
 	images_expect(&c, s, want);
 }
 
-#define BAD(change, want)                                                                          \
-	do {                                                                                       \
-		subject_init(&s);                                                                  \
-		change;                                                                            \
-		expect(&s, want);                                                                  \
-	} while (0)
-
 static void test_netlink(void **state)
 {
 	uint32_t groups[2] = { 0, 2 };

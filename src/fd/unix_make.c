@@ -82,7 +82,7 @@ static size_t add_socket(struct maker *mk, const UnixSkEntry *ue)
 
 /*
  * socketpair returns its numbers in memory, but wishes go by results: two
- * placeholders take the lowest numbers, and give them to the pair.
+ * eventfds take the lowest numbers, and give them to the pair.
  */
 static void add_pair(struct maker *mk, struct file_obj *f)
 {

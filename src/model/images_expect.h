@@ -46,4 +46,12 @@ static inline void images_expect(const struct images_case *c, void *subject, con
 	assert_int_equal(system(cmd), 0);
 }
 
+/* With a test's own subject_init() and expect(): its subject s, right but for @change. */
+#define BAD(change, want)                                                                          \
+	do {                                                                                       \
+		subject_init(&s);                                                                  \
+		change;                                                                            \
+		expect(&s, want);                                                                  \
+	} while (0)
+
 #endif
